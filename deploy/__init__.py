@@ -1,0 +1,1 @@
+"""Everything around the services: server settings, schemas, the local stack."""

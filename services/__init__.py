@@ -1,0 +1,1 @@
+"""The three Cloud Run services; each imports only ``shared`` and itself."""

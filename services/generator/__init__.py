@@ -1,0 +1,1 @@
+"""From a track request to finished audio in Cloud Storage, paid for once."""

@@ -1,0 +1,57 @@
+"""The generator's edge: what arrives over HTTP, wired to the use case."""
+
+from flask import Flask
+
+from services.generator.clips import Clips
+from services.generator.config import Settings
+from services.generator.finals import Finals
+from services.generator.handler import Generator
+from services.generator.lyria import Lyria
+from services.generator.model import MODELS
+from services.generator.sweeper import TrackSweeper
+from shared import logs
+from shared.edge import new_app, push_route, sweep_route
+from shared.gcp.firestore import FirestoreStore
+from shared.gcp.pubsub import TopicPublisher
+from shared.gcp.storage import BucketObjects, storage_client
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Wire the real clients to the handler.
+
+    Raises:
+        ValueError: settings that cannot work.
+    """
+    settings = settings or Settings()
+    logs.configure(settings.log_level)
+    timing = settings.timing()
+    store = FirestoreStore(settings.gcp_project, settings.firestore_database)
+    client = storage_client(settings.gcp_project)
+    output = BucketObjects(client, settings.output_bucket)
+    model = Lyria(
+        project=settings.gcp_project,
+        location=settings.location,
+        model=settings.lyria_model,
+        endpoint=settings.endpoint,
+        timeout=timing.model_attempt,
+    )
+    generator = Generator(
+        store=store,
+        events=TopicPublisher(settings.gcp_project, settings.events_topic),
+        prompts=BucketObjects(client, settings.input_bucket),
+        clips=Clips(output, model, timing),
+        finals=Finals(output, MODELS),
+        timing=timing,
+        slots=settings.work_slots,
+    )
+    sweeper = TrackSweeper(
+        store=store,
+        requests=TopicPublisher(settings.gcp_project, settings.requests_topic),
+        generator=generator,
+        timing=timing,
+    )
+    auth = settings.auth()
+    app = new_app("generator", project=settings.gcp_project)
+    push_route(app, "/events/requests", auth, generator.handle)
+    sweep_route(app, "/internal/sweep", auth, sweeper.run)
+    return app

@@ -1,0 +1,1 @@
+"""Pure audio: bytes and arrays in, bytes and arrays out; no clock, no network, no track."""

@@ -1,0 +1,32 @@
+"""The generator's settings."""
+
+from pydantic import Field
+
+from shared.settings import PushSettings
+
+
+class Settings(PushSettings):
+    """See ``docs/operations.md`` for the table of all settings."""
+
+    input_bucket: str = Field(description="Bucket of requests, inbox and reports (PROMPTS)")
+    output_bucket: str = Field(description="Bucket of audio, metadata and clips (OUTPUT)")
+    requests_topic: str = Field("track-requests", description="Topic that wakes the generator")
+    events_topic: str = Field("track-events", description="Topic of endings")
+    vertex_endpoint: str = Field(
+        "", description="Base URL of Vertex AI; empty: the region's own endpoint"
+    )
+    lyria_location: str = Field("", description="Location of the model; empty: GCP_REGION")
+    lyria_model: str = Field("lyria-002", description="Model id")
+    work_slots: int = Field(
+        4, ge=1, le=80, description="Tracks an instance works on at once (calls and mastering)"
+    )
+
+    @property
+    def location(self) -> str:
+        """The model's location."""
+        return self.lyria_location or self.gcp_region
+
+    @property
+    def endpoint(self) -> str:
+        """The model's endpoint, as a URL."""
+        return self.vertex_endpoint or f"https://{self.location}-aiplatform.googleapis.com"

@@ -1,0 +1,173 @@
+"""The use case: one wake-up of one track, from the claim to the announced ending."""
+
+import logging
+import threading
+import uuid
+from datetime import datetime
+
+from services.generator.claim import Claim, Lost, Refused, take
+from services.generator.clips import Clips
+from services.generator.finals import Finals
+from services.generator.render import render
+from services.generator.stops import Ended, Parked, Stopping
+from shared import rules, shutdown
+from shared.endings import Ending, Judge, announce, end
+from shared.errors import Code, PermanentError, StorageUnavailable
+from shared.events import Delivery
+from shared.failpoints import failpoint
+from shared.logs import log_context
+from shared.messages import TrackRequested, decode_request, encode
+from shared.ports import Objects, Publisher, Store
+from shared.timing import Timing
+from shared.track import Park, Stage, Status, Track
+
+log = logging.getLogger(__name__)
+
+SOURCE = "generator"
+
+
+class Generator:
+    """Makes tracks; thread-safe, one per process."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        events: Publisher,
+        prompts: Objects,
+        clips: Clips,
+        finals: Finals,
+        timing: Timing,
+        slots: int,
+    ) -> None:
+        """*slots*: how many tracks are worked on at once in this process."""
+        self._store = store
+        self._events = events
+        self._prompts = prompts
+        self._clips = clips
+        self._finals = finals
+        self._timing = timing
+        self._slots = threading.BoundedSemaphore(slots)
+
+    def handle(self, delivery: Delivery) -> None:
+        """Do what one delivery of ``track.requested.v1`` asks for, as far as it is still asked.
+
+        Raises:
+            Malformed: the message is not ours to understand (400).
+            Stopping, StoreUnavailable: deliver it again (503).
+        """
+        message = decode_request(delivery.data)
+        if shutdown.stopping():
+            raise Stopping("the process is going away")
+        with log_context(track=message.request_id, run=message.run, tenant=message.tenant):
+            claim = take(self._store, message.request_id, message.run, self._timing)
+            if isinstance(claim, Refused):
+                log.info("nothing to claim", extra={"must_end": claim.must_end})
+                if claim.must_end:
+                    self.end_unclaimed(message.request_id, message.run)
+                return
+            failpoint("after_claim", message.request_id)
+            self._work(claim, message)
+
+    def end_unclaimed(self, request_id: str, run: int) -> None:
+        """End a track that nobody holds and that must not go on; whoever comes first does it."""
+
+        def judge(track: Track, now: datetime) -> Ending | None:
+            status = rules.must_end(track, now)
+            mine = track.run == run and not track.live(now)
+            return Ending(status) if mine and status else None
+
+        self._end(request_id, judge, uuid.uuid4().hex)
+
+    def announce(self, request_id: str, *, again: bool = False) -> None:
+        """Publish what the track's endings still have to say."""
+        prepare = self._finals.store_error
+        announce(self._store, self._events, request_id, again=again, prepare=prepare)
+
+    def _work(self, claim: Claim, message: TrackRequested) -> None:
+        try:
+            with claim.kept():
+                ending = self._attempt(claim, message)
+        except Lost:
+            log.info("claim lost")
+        except Parked as stop:
+            self._park(claim, stop)
+        except StorageUnavailable as exc:
+            self._park(claim, Parked(Park.FAULT, exc.code))
+        else:
+            self._finish(claim, ending)
+
+    def _attempt(self, claim: Claim, message: TrackRequested) -> Ending:
+        if not self._slots.acquire(blocking=False):
+            raise Parked(Park.SLOT, "slot")
+        try:
+            self._archive(message)
+            return self._make(claim)
+        except Ended as stop:
+            return stop.ending
+        except PermanentError as exc:
+            return Ending(Status.FAILED, error=rules.failure(Code(exc.code), str(exc)))
+        finally:
+            self._slots.release()
+
+    def _archive(self, message: TrackRequested) -> None:
+        """Keep the accepted request as it came; every claim tries, the first one succeeds."""
+        name = f"requests/{message.request_id}.json"
+        self._prompts.write(name, encode(message), "application/json", replaces=0)
+
+    def _make(self, claim: Claim) -> Ending:
+        clip = self._clips.obtain(claim, 0)
+        self._stage(claim, Stage.MASTERING)
+        files, measured = render([clip], claim.track)
+        del clip
+        failpoint("after_mastering", claim.request_id)
+        self._stage(claim, Stage.STORING)
+        result = self._finals.store(claim, files, measured)
+        failpoint("before_finish", claim.request_id)
+        return Ending(Status.COMPLETED, result=result)
+
+    def _stage(self, claim: Claim, stage: Stage) -> None:
+        if shutdown.stopping():
+            raise Parked(Park.STOPPED, Stopping.code)
+        claim.write(lambda track, now: rules.staged(track, stage, now))
+
+    def _park(self, claim: Claim, stop: Parked) -> None:
+        log.info("parked", extra={"park": stop.park, "code": stop.code})
+
+        def parked(track: Track, now: datetime) -> Track:
+            return rules.parked(
+                track,
+                stop.park,
+                now,
+                self._timing,
+                retry_after=stop.retry_after,
+                unpaid=not claim.owes,
+                refusal=stop.refusal,
+            )
+
+        try:
+            track = claim.write(parked)
+        except Lost:
+            return
+        if track.cancel_requested:
+            self.end_unclaimed(claim.request_id, claim.run)
+        if stop.park is Park.STOPPED:
+            raise Stopping("the process is going away")
+
+    def _finish(self, claim: Claim, ending: Ending) -> None:
+        """End our own track; a wish to cancel that has come meanwhile is granted."""
+
+        def judge(track: Track, _now: datetime) -> Ending | None:
+            if (track.epoch, track.run) != (claim.epoch, claim.run):
+                return None
+            return Ending(Status.CANCELLED) if track.cancel_requested else ending
+
+        self._end(claim.request_id, judge, claim.holder)
+
+    def _end(self, request_id: str, judge: Judge, nonce: str) -> None:
+        status = end(
+            self._store, request_id, judge, nonce=nonce, source=SOURCE, timing=self._timing
+        )
+        if status:
+            log.info("ended", extra={"status": status})
+            self.announce(request_id)

@@ -1,0 +1,85 @@
+"""The music model as the generator sees it: one clip per call, behind a small Protocol."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from shared.errors import RetryableError
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """What one call asks for."""
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What one paid call gave: bytes as they came, judged later."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can, and costs."""
+
+    clip_frames: int
+    sample_rate: int
+    price_usd: float
+    quota_per_minute: int
+
+    @property
+    def clip_seconds(self) -> float:
+        """Length of one clip."""
+        return self.clip_frames / self.sample_rate
+
+
+MODELS: Final = {
+    "lyria-002": Capabilities(
+        clip_frames=1_572_864, sample_rate=48_000, price_usd=0.06, quota_per_minute=10
+    ),
+}
+
+
+class MusicModel(Protocol):
+    """Makes clips."""
+
+    def generate(self, request: ClipRequest) -> Clip:
+        """Pay for one clip.
+
+        Raises:
+            PermanentError: the prompt, or our configuration, will never be accepted.
+            NothingToStore: an answer without audio; another seed may do.
+            QuotaExceeded: not now, and not paid.
+            ModelUnavailable: a refusal that certainly cost nothing.
+            ReplyLost: no whole answer; it may have been paid.
+        """
+
+
+class NothingToStore(RetryableError):
+    """The model answered without audio (recitation check, empty reply): try the next version."""
+
+
+class QuotaExceeded(RetryableError):
+    """429."""
+
+    code = "model_quota"
+
+    def __init__(self, message: str, retry_after: float = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ModelUnavailable(RetryableError):
+    """5xx, or no connection: certainly unpaid."""
+
+    code = "model_unavailable"
+
+
+class ReplyLost(RetryableError):
+    """Timeout or cut reply: perhaps paid."""
+
+    code = "model_timeout"

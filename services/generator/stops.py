@@ -1,0 +1,34 @@
+"""The reasons for which a claim stops working: the first one to come forbids new calls."""
+
+from shared.endings import Ending
+from shared.errors import RetryableError
+from shared.track import Park
+
+
+class Parked(Exception):
+    """Wait without a lease; ``rules.parked`` says how long."""
+
+    def __init__(
+        self, park: Park, code: str, *, retry_after: float = 0, refusal: bool = False
+    ) -> None:
+        """Park for *park*; *refusal*: the model answered 5xx."""
+        super().__init__(code)
+        self.park = park
+        self.code = code
+        self.retry_after = retry_after
+        self.refusal = refusal
+
+
+class Ended(Exception):
+    """Nothing is left to do but to end the track this way."""
+
+    def __init__(self, ending: Ending) -> None:
+        """End with *ending*."""
+        super().__init__(ending.status)
+        self.ending = ending
+
+
+class Stopping(RetryableError):
+    """The process is going away; the delivery comes back (503)."""
+
+    code = "stopping"

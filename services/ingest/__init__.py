@@ -1,0 +1,1 @@
+"""The public API: validate a request, store the track, publish its wake-up."""

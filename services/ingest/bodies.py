@@ -1,0 +1,106 @@
+"""Reading what a client sent: JSON within limits, and problems that name field and cure."""
+
+import hashlib
+import json
+from typing import Any, Final
+
+from flask import request
+from pydantic import ValidationError
+from shared.targets import check_target
+
+from services.ingest.submission import CURES, Submission
+from shared.edge import read_body
+from shared.problems import Problem
+
+MAX_BODY: Final = 32 * 1024
+_DEPTH: Final = 8
+
+
+def read_json() -> dict[str, Any]:
+    """The present request's body as a JSON object.
+
+    Raises:
+        Problem: 415 not JSON by its type, 400 not JSON, or no flat object.
+        RequestEntityTooLarge: 413, noticed while reading.
+    """
+    raw = read_body(MAX_BODY)
+    if request.mimetype != "application/json":
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            "The body must be JSON.",
+            cure="Send Content-Type: application/json.",
+        )
+    body = to_object(raw)
+    if body is None:
+        detail = "The body is not one JSON object, nested at most eight deep."
+        raise Problem(400, "invalid_json", detail, field="body", cure="Send one JSON object.")
+    return body
+
+
+def to_object(raw: bytes) -> dict[str, Any] | None:
+    """*raw* as a JSON object, or None when it is none that we take."""
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) and not _deep(body, _DEPTH) else None
+
+
+def _deep(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return levels == 0 or any(_deep(item, levels - 1) for item in value)
+
+
+def parse(body: dict[str, Any], allowed_targets: frozenset[str]) -> Submission:
+    """Check one submission.
+
+    Raises:
+        Problem: 400 with the first wrong field on top, and all of them in ``errors``.
+    """
+    try:
+        submission = Submission.model_validate(body)
+    except ValidationError as exc:
+        errors = [_error(error) for error in exc.errors(include_url=False, include_input=False)]
+        raise _problem(list({e["field"]: e for e in reversed(errors)}.values())[::-1]) from None
+    if submission.callback_url:
+        try:
+            check_target(submission.callback_url, allowed_targets)
+        except ValueError as exc:
+            raise _problem([_refusal("callback_url", str(exc))]) from None
+    return submission
+
+
+def _error(error: Any) -> dict[str, str]:
+    field = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        return _refusal(field, "is not a field of this request", "unknown_field")
+    if error["type"] == "missing":
+        return _refusal(field, "is missing", "missing_field")
+    return _refusal(field, error["msg"].removeprefix("Value error, "))
+
+
+def _refusal(field: str, detail: str, code: str = "invalid_field") -> dict[str, str]:
+    cure = CURES.get(field, f"Leave it out; the fields are: {', '.join(CURES)}.")
+    return {"field": field, "code": code, "detail": detail, "cure": cure}
+
+
+def _problem(errors: list[dict[str, str]]) -> Problem:
+    first = errors[0]
+    return Problem(
+        400,
+        first["code"],
+        f"{first['field']}: {first['detail']}",
+        field=first["field"],
+        cure=first["cure"],
+        errors=errors,
+    )
+
+
+def fingerprint(body: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON as received: no defaults, keys sorted, no blanks."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

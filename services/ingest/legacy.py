@@ -1,0 +1,114 @@
+"""``POST /``: the first service's contract, word for word, for clients that were written for it."""
+
+import logging
+from typing import Any, Final
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from services.ingest import catalog, views
+from services.ingest.bodies import MAX_BODY, fingerprint, to_object
+from services.ingest.routes import idempotency_key
+from services.ingest.submission import Submission
+from services.ingest.tracks import Asked, KeyReused, Tracks
+from shared.edge import read_body
+from shared.problems import Problem, problem_of
+
+log = logging.getLogger(__name__)
+
+_FIELDS: Final = ("prompt", "style", "duration_seconds", "tempo")
+
+
+class Refused(Exception):
+    """A body that this contract does not take; the text is the answer."""
+
+
+class LegacyRoute:
+    """The one view of the original service."""
+
+    def __init__(self, tracks: Tracks, tenant: str) -> None:
+        """*tenant*: who pays, since this contract has no key."""
+        self._tracks = tracks
+        self._tenant = tenant
+
+    def blueprint(self) -> Blueprint:
+        """``POST /``; every other method is told so."""
+        api = Blueprint("legacy", __name__)
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        api.add_url_rule("/", view_func=self.generate, methods=methods)
+        api.register_error_handler(Exception, _failed)
+        return api
+
+    def generate(self) -> ResponseReturnValue:
+        """Accept one track, as the first service did: 200."""
+        if request.method != "POST":
+            return jsonify(error="Only POST method allowed"), 405
+        body = to_object(read_body(MAX_BODY))
+        if not body:
+            raise Refused("No JSON body provided")
+        submission = submission_of(body)
+        asked = Asked(
+            tenant=self._tenant,
+            request=submission.to_request(),
+            fingerprint=fingerprint(body),
+            lifetime=submission.expires_in_seconds,
+            key=idempotency_key(),
+        )
+        return jsonify(views.legacy(self._tracks.submit(asked)[0]))
+
+
+def submission_of(body: dict[str, Any]) -> Submission:
+    """Today's submission for the original body; its lenient defaults applied.
+
+    Raises:
+        Refused: in the original's own words where it had some.
+    """
+    wanted = {name: body[name] for name in _FIELDS if name in body}
+    prompt = wanted.get("prompt")
+    if prompt is None:
+        raise Refused("Missing required field: prompt")
+    if isinstance(prompt, str) and len(prompt.strip()) not in catalog.PROMPT_LENGTH:
+        few = len(prompt.strip()) < catalog.PROMPT_LENGTH.start
+        raise Refused(
+            "Prompt must be at least 5 characters"
+            if few
+            else "Prompt must be less than 500 characters"
+        )
+    if isinstance(wanted.get("style"), str) and wanted["style"] not in catalog.STYLES:
+        wanted["style"] = "instrumental"
+    if isinstance(wanted.get("tempo"), str) and wanted["tempo"] not in catalog.TEMPO_WORDS:
+        wanted["tempo"] = "moderate"
+    seconds = wanted.get("duration_seconds")
+    if isinstance(seconds, int) and not isinstance(seconds, bool):
+        wanted["duration_seconds"] = min(seconds, catalog.CLIP_SECONDS)
+    if not isinstance(wanted.get("tempo", ""), str):
+        raise Refused("Invalid field: tempo")
+    try:
+        return Submission.model_validate(wanted)
+    except ValidationError as exc:
+        raise Refused(f"Invalid field: {exc.errors()[0]['loc'][0]}") from None
+
+
+def _failed(exc: Exception) -> ResponseReturnValue:
+    match exc:
+        case Refused():
+            return _error(400, str(exc))
+        case Problem():
+            return _error(exc.status, exc.detail)
+        case KeyReused():
+            return _error(422, "Idempotency-Key was used with another body")
+        case RequestEntityTooLarge():
+            return _error(413, "Body is too large")
+    problem = problem_of(exc)
+    if problem.status >= 500:  # noqa: PLR2004 - the contract knows one answer for our own trouble
+        log.error("submit failed", exc_info=exc)
+        return _error(500, "Internal server error")
+    return _error(problem.status, problem.detail)
+
+
+def _error(status: int, text: str) -> Response:
+    response = jsonify(error=text)
+    response.status_code = status
+    return response

@@ -1,0 +1,172 @@
+"""``/v1/tracks``: the public API of one track."""
+
+import re
+from typing import Final
+
+from flask import Blueprint, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
+
+from services.ingest import catalog, views
+from services.ingest.bodies import fingerprint, parse, read_json
+from services.ingest.config import LOCAL_TENANT, Settings
+from services.ingest.submission import Submission
+from services.ingest.tracks import Asked, KeyReused, NoSuchTrack, NotRetryable, Tracks
+from shared.ports import Snapshot, UrlSigner
+from shared.problems import Problem
+from shared.track import Status, Track
+
+_KEY: Final = re.compile(r'"?([\x21\x23-\x5b\x5d-\x7e]{1,255})"?')
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LONGEST_WAIT: Final = 60
+
+
+class TrackRoutes:
+    """The views, with what they need."""
+
+    def __init__(self, tracks: Tracks, urls: UrlSigner, settings: Settings) -> None:
+        """*urls* signs links to finished audio."""
+        self._tracks = tracks
+        self._urls = urls
+        self._settings = settings
+        self._base = settings.public_url.rstrip("/")
+
+    def blueprint(self) -> Blueprint:
+        """The routes below ``/v1/tracks``."""
+        api = Blueprint("tracks", __name__, url_prefix="/v1/tracks")
+        api.add_url_rule("", view_func=self.submit, methods=["POST"])
+        api.add_url_rule("/<track_id>", view_func=self.get, methods=["GET"])
+        api.add_url_rule("/<track_id>/cancel", view_func=self.cancel, methods=["POST"])
+        api.add_url_rule("/<track_id>/retry", view_func=self.retry, methods=["POST"])
+        api.add_url_rule("/<track_id>/audio.<name>", view_func=self.audio, methods=["GET"])
+        api.register_error_handler(NoSuchTrack, _no_such_track)
+        return api
+
+    def submit(self) -> ResponseReturnValue:
+        """Accept one track: 202 with everything a client needs to follow it."""
+        body = read_json()
+        submission = parse(body, self._settings.allowed_targets)
+        _affordable(submission)
+        asked = Asked(
+            tenant=LOCAL_TENANT,
+            request=submission.to_request(),
+            fingerprint=fingerprint(body),
+            lifetime=submission.expires_in_seconds,
+            key=idempotency_key(),
+        )
+        try:
+            track, replayed = self._tracks.submit(asked)
+        except KeyReused:
+            raise Problem(
+                422,
+                "idempotency_key_reused",
+                "This Idempotency-Key came before, with another body.",
+                field="Idempotency-Key",
+                cure="Send the first body again, or a new key.",
+            ) from None
+        answer = views.accepted(track, self._base)
+        headers = {"Location": answer["links"]["self"]}
+        if replayed:
+            headers["Idempotent-Replayed"] = "true"
+        return answer, 202, headers
+
+    def get(self, track_id: str) -> ResponseReturnValue:
+        """The track as it is; with ``?wait=`` as soon as it has ended."""
+        seen = self._tracks.wait(LOCAL_TENANT, _checked(track_id), _patience())
+        return self._detail(seen)
+
+    def _detail(self, seen: Snapshot[Track]) -> ResponseReturnValue:
+        assert seen.value is not None  # noqa: S101 - the use case raises otherwise
+        delivery = self._tracks.delivery(seen.value)
+        response = jsonify(views.detail(seen.value, delivery, self._base))
+        response.add_etag()
+        return response.make_conditional(request)
+
+    def cancel(self, track_id: str) -> ResponseReturnValue:
+        """Cancel, with one of four answers (the fourth is a 404)."""
+        answer = self._tracks.cancel(LOCAL_TENANT, _checked(track_id))
+        return {"request_id": track_id, "result": answer}
+
+    def retry(self, track_id: str) -> ResponseReturnValue:
+        """Run a failed or expired track again."""
+        try:
+            track = self._tracks.retry(LOCAL_TENANT, _checked(track_id))
+        except NotRetryable as exc:
+            raise Problem(
+                409,
+                "not_retryable",
+                f"The track is {exc}.",
+                cure="Only failed and expired tracks can be retried.",
+            ) from None
+        return views.accepted(track, self._base) | {"run": track.run}, 202
+
+    def audio(self, track_id: str, name: str) -> ResponseReturnValue:
+        """302 to a signed URL of the finished file."""
+        track = self._tracks.get(LOCAL_TENANT, _checked(track_id)).value
+        assert track is not None  # noqa: S101 - `get` raises otherwise
+        if name not in track.request.formats:
+            raise Problem(404, "no_such_format", f"This track has no {name}.", field="format")
+        if track.status is not Status.COMPLETED or track.result is None:
+            raise Problem(
+                409,
+                "not_completed",
+                f"The track is {track.status}.",
+                cure="Wait until its status is completed.",
+            )
+        audio = next(a for a in track.result.audio if a.format == name)
+        return redirect(self._urls.url(audio, f"motif-{track_id}.{name}"), 302)
+
+
+def idempotency_key() -> str:
+    """The ``Idempotency-Key``, as a quoted string or plain; empty when none was sent.
+
+    Raises:
+        Problem: 400, it is no such key.
+    """
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None:
+        return ""
+    found = _KEY.fullmatch(sent.strip())
+    if not found:
+        raise Problem(
+            400,
+            "invalid_field",
+            "Idempotency-Key: not 1 to 255 visible ASCII characters.",
+            field="Idempotency-Key",
+            cure="Send a UUID.",
+        )
+    return found[1]
+
+
+def _affordable(submission: Submission) -> None:
+    limit = submission.max_cost_usd
+    if limit is not None and catalog.quote_usd() > limit:
+        raise Problem(
+            400,
+            "max_cost_exceeded",
+            f"max_cost_usd: this track costs {catalog.quote_usd():.2f} US dollars.",
+            field="max_cost_usd",
+            cure="Allow the price, or leave the field out.",
+        )
+
+
+def _patience() -> float:
+    text = request.args.get("wait", "0")
+    if not text.isdecimal() or int(text) > _LONGEST_WAIT:
+        raise Problem(
+            400,
+            "invalid_field",
+            "wait: not a whole number of seconds from 0 to 60.",
+            field="wait",
+            cure="Use ?wait=30.",
+        )
+    return float(text)
+
+
+def _checked(track_id: str) -> str:
+    if not _ID.fullmatch(track_id):
+        raise NoSuchTrack(track_id)
+    return track_id
+
+
+def _no_such_track(_: NoSuchTrack) -> ResponseReturnValue:
+    raise Problem(404, "no_such_track", "There is no such track.")

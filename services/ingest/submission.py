@@ -1,0 +1,205 @@
+"""The body of ``POST /v1/tracks`` as a strict model, and what cures a refused field."""
+
+import unicodedata
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    field_validator,
+)
+
+from services.ingest import catalog
+from shared.messages import TrackRequest
+
+_SEEDS: Final = 2**31
+_LONGEST_KEY: Final = 64
+_LONGEST_VALUE: Final = 512
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories of control, format (so bidirectional too), lone and unassigned code points."""
+_JOINERS: Final = frozenset("\u200c\u200d")
+"""Format characters that honest text needs."""
+
+
+class Submission(BaseModel):
+    """One public request; unknown fields are refused by name.
+
+    ``duration_seconds`` in seconds, ``loudness_lufs`` in LUFS (null: untouched), ``tempo`` a
+    word or beats per minute, ``max_cost_usd`` in US dollars.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: StrictStr
+    style: StrictStr = "instrumental"
+    tempo: StrictInt | StrictStr = "moderate"
+    duration_seconds: Annotated[StrictInt, Field(ge=1, le=catalog.MAX_SECONDS)] = 30
+    negative_prompt: Annotated[StrictStr, Field(max_length=500)] = ""
+    seed: Annotated[StrictInt, Field(ge=0, lt=_SEEDS)] | None = None
+    formats: Annotated[list[StrictStr], Field(min_length=1)] = list(catalog.FORMATS)
+    loudness_lufs: Annotated[StrictFloat, Field(ge=-30, le=-8)] | None = -14.0
+    loop: StrictBool = False
+    bit_depth: StrictInt = 16
+    callback_url: StrictStr = ""
+    callback_events: list[StrictStr] = []
+    priority: StrictStr = "interactive"
+    expires_in_seconds: Annotated[StrictInt, Field(ge=1, le=catalog.MAX_LIFETIME)] = (
+        catalog.DEFAULT_LIFETIME
+    )
+    metadata: Annotated[dict[str, StrictStr], Field(max_length=16)] = {}
+    max_cost_usd: Annotated[StrictFloat, Field(ge=0)] | None = None
+    model: StrictStr = catalog.MODEL
+
+    @field_validator("prompt")
+    @classmethod
+    def _prompt(cls, value: str) -> str:
+        text = _clean(value).strip()
+        if len(text) not in catalog.PROMPT_LENGTH:
+            raise ValueError(f"must have 5 to 500 characters, not counting blanks: {len(text)}")
+        return text
+
+    @field_validator("negative_prompt")
+    @classmethod
+    def _negative_prompt(cls, value: str) -> str:
+        return _clean(value).strip()
+
+    @field_validator("tempo")
+    @classmethod
+    def _tempo(cls, value: int | str) -> int | str:
+        if value not in (catalog.BPM if isinstance(value, int) else catalog.TEMPO_WORDS):
+            raise ValueError("must be slow, moderate, fast, or beats per minute from 40 to 220")
+        return value
+
+    @field_validator("style")
+    @classmethod
+    def _style(cls, value: str) -> str:
+        return _one_of(value, catalog.STYLES)
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, value: str) -> str:
+        return _one_of(value, (catalog.MODEL,))
+
+    @field_validator("priority")
+    @classmethod
+    def _priority(cls, value: str) -> str:
+        return _one_of(value, ("interactive", "batch"))
+
+    @field_validator("callback_events")
+    @classmethod
+    def _callback_events(cls, value: list[str]) -> list[str]:
+        return [_one_of(event, catalog.ENDINGS) for event in value]
+
+    @field_validator("formats")
+    @classmethod
+    def _formats(cls, value: list[str]) -> list[str]:
+        return [_one_of(name, catalog.FORMATS) for name in dict.fromkeys(value)]
+
+    @field_validator("duration_seconds")
+    @classmethod
+    def _duration(cls, value: int) -> int:
+        if value > catalog.CLIP_SECONDS:
+            raise ValueError(f"more than {catalog.CLIP_SECONDS} seconds is not available yet")
+        return value
+
+    @field_validator("loop")
+    @classmethod
+    def _loop(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value:
+            raise ValueError("loops are not available yet")
+        return value
+
+    @field_validator("bit_depth")
+    @classmethod
+    def _bit_depth(cls, value: int) -> int:
+        if value != 16:  # noqa: PLR2004 - bits
+            raise ValueError("only 16 bit is available yet")
+        return value
+
+    @field_validator("metadata")
+    @classmethod
+    def _metadata(cls, value: dict[str, str]) -> dict[str, str]:
+        for key, text in value.items():
+            if not 1 <= len(_clean(key)) <= _LONGEST_KEY or len(_clean(text)) > _LONGEST_VALUE:
+                raise ValueError("keys take 1 to 64 characters, values at most 512")
+        return value
+
+    def to_request(self) -> TrackRequest:
+        """The immutable request, as every message carries it."""
+        return TrackRequest(
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt,
+            style=self.style,
+            tempo=str(self.tempo),
+            duration_seconds=self.duration_seconds,
+            seed=-1 if self.seed is None else self.seed,
+            model=self.model,
+            formats=tuple(self.formats),
+            bit_depth=self.bit_depth,
+            loudness_lufs=() if self.loudness_lufs is None else (self.loudness_lufs,),
+            loop=self.loop,
+            priority=self.priority,
+            metadata=self.metadata,
+            callback_url=self.callback_url,
+            callback_events=tuple(self.callback_events),
+        )
+
+
+CURES: Final[dict[str, str]] = {
+    "prompt": "Describe the music in 5 to 500 characters of plain text.",
+    "negative_prompt": "Name what to leave out in at most 500 characters of plain text.",
+    "style": f"Use one of: {', '.join(catalog.STYLES)}.",
+    "tempo": "Use slow, moderate, fast, or a whole number of beats per minute from 40 to 220.",
+    "duration_seconds": f"Use a whole number of seconds from 1 to {catalog.CLIP_SECONDS}.",
+    "seed": "Use a whole number from 0 to 2147483647, or leave it out.",
+    "formats": f"Use a list of: {', '.join(catalog.FORMATS)}.",
+    "loudness_lufs": "Use a number from -30 to -8, or null to leave the loudness untouched.",
+    "loop": "Leave it out, or send false.",
+    "bit_depth": "Leave it out, or send 16.",
+    "callback_url": "Use an https URL of at most 2048 characters, without user or fragment.",
+    "callback_events": f"Use a list of: {', '.join(catalog.ENDINGS)}.",
+    "priority": "Use interactive or batch.",
+    "expires_in_seconds": "Use a whole number of seconds from 1 to 604800.",
+    "metadata": "Use at most 16 pairs of strings: keys up to 64 characters, values up to 512.",
+    "max_cost_usd": "Use a number of US dollars that is not below the price, or leave it out.",
+    "model": f"Use {catalog.MODEL}, or leave it out.",
+}
+"""Field -> what to send instead; a test keeps it complete."""
+
+
+def _clean(text: str) -> str:
+    """Refuse what could hide text or forge a line; normalise the rest (NFC)."""
+    if any(unicodedata.category(c) in _HIDDEN and c not in _JOINERS for c in text):
+        raise ValueError("holds control, bidirectional or unassigned characters")
+    return unicodedata.normalize("NFC", text)
+
+
+def _one_of(value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(f"must be one of: {', '.join(allowed)}")
+    return value
+
+
+def parameters(request: TrackRequest) -> dict[str, Any]:
+    """The request as answers echo it: what can be sent again as it stands."""
+    return {
+        "prompt": request.prompt,
+        "style": request.style,
+        "tempo": int(request.tempo) if request.tempo.isdecimal() else request.tempo,
+        "duration_seconds": request.duration_seconds,
+        "negative_prompt": request.negative_prompt,
+        "seed": None if request.seed < 0 else request.seed,
+        "formats": list(request.formats),
+        "loudness_lufs": next(iter(request.loudness_lufs), None),
+        "loop": request.loop,
+        "bit_depth": request.bit_depth,
+        "priority": request.priority,
+        "callback_events": list(request.callback_events),
+        "metadata": request.metadata,
+        "model": request.model,
+    }

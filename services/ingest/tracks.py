@@ -1,0 +1,204 @@
+"""The use cases of the public API: submit, get, cancel, retry."""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from shared import rules, shutdown
+from shared.clock import seconds
+from shared.endings import ROUNDS, Ending, announce, end
+from shared.errors import CommitUnclear, RetryableError, StoreUnavailable
+from shared.failpoints import failpoint
+from shared.messages import TrackRequest, request_attributes
+from shared.ports import Create, Publisher, Snapshot, Store, Update
+from shared.timing import Timing
+from shared.track import DELIVERIES, TRACKS, Delivery, Status, Track
+
+SOURCE: Final = "ingest"
+_NAMESPACE: Final = uuid.UUID("6f7469b6-4d6f-7469-8000-6d6f74696601")
+_POLL: Final = 0.25
+
+
+class NoSuchTrack(Exception):
+    """There is none, or it is another tenant's."""
+
+
+class KeyReused(Exception):
+    """The idempotency key came before, with another body."""
+
+
+class NotRetryable(Exception):
+    """Only failed and expired tracks can run again; the argument is the track's status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as the edge accepted it."""
+
+    tenant: str
+    request: TrackRequest
+    fingerprint: str
+    lifetime: int
+    """Seconds from submit to deadline."""
+    key: str = ""
+    """The idempotency key, if one was sent."""
+
+
+class Tracks:
+    """Use cases over the store; thread-safe, one per process."""
+
+    def __init__(
+        self, *, store: Store, requests: Publisher, events: Publisher, timing: Timing
+    ) -> None:
+        """*requests* wakes the generator, *events* carries endings."""
+        self._store = store
+        self._requests = requests
+        self._events = events
+        self._timing = timing
+
+    def submit(self, asked: Asked) -> tuple[Track, bool]:
+        """Accept a request once; return the track, and whether it was there before.
+
+        Raises:
+            KeyReused: another body came under this key.
+            StoreUnavailable: nothing is known to be accepted.
+        """
+        request_id = str(_keyed(asked.tenant, asked.key) if asked.key else uuid.uuid4())
+        for _ in range(ROUNDS):
+            seen = self._store.get(TRACKS, request_id)
+            if seen.value is not None:
+                if seen.value.fingerprint != asked.fingerprint:
+                    raise KeyReused(asked.key)
+                return seen.value, True
+            track = rules.new_track(
+                asked.request,
+                request_id=request_id,
+                tenant=asked.tenant,
+                fingerprint=asked.fingerprint,
+                lifetime=asked.lifetime,
+                now=self._store.clock.now(),
+                timing=self._timing,
+            )
+            try:
+                self._store.commit(Create(TRACKS, request_id, track))
+            except CommitUnclear:
+                continue
+            failpoint("after_submit_commit", request_id)
+            self._wake(track)
+            return track, False
+        raise StoreUnavailable("a submit found no quiet moment")
+
+    def _wake(self, track: Track) -> None:
+        message = track.command()
+        try:
+            self._requests.publish(message, request_attributes(message, SOURCE))
+        except RetryableError:
+            return  # accepted is accepted: the track's wake_at repeats the message
+        failpoint("after_publish_request", track.request_id)
+
+    def get(self, tenant: str, request_id: str) -> Snapshot[Track]:
+        """One track of this tenant.
+
+        Raises:
+            NoSuchTrack: none that this tenant may see.
+            StoreUnavailable: Firestore does not answer.
+        """
+        seen = self._store.get(TRACKS, request_id)
+        if seen.value is None or seen.value.tenant != tenant:
+            raise NoSuchTrack(request_id)
+        return seen
+
+    def wait(self, tenant: str, request_id: str, patience: float) -> Snapshot[Track]:
+        """The track as soon as it has ended, or as it is after *patience* seconds."""
+        seen = self.get(tenant, request_id)
+        until = self._store.clock.now() + seconds(patience)
+        while not _value(seen).status.ended and self._store.clock.now() < until:
+            if shutdown.wait(_POLL):
+                break
+            seen = self.get(tenant, request_id)
+        return seen
+
+    def delivery(self, track: Track) -> Delivery | None:
+        """The webhook of the newest ending, if the notifier has one."""
+        if not (track.request.callback_url and track.announcements):
+            return None
+        return self._store.get(DELIVERIES, track.announcements[-1].event_id).value
+
+    def cancel(self, tenant: str, request_id: str) -> str:
+        """Cancel: ``cancelled``, ``cancelling`` (a worker has it) or ``already_finished``.
+
+        Raises:
+            NoSuchTrack, StoreUnavailable: as ``get``.
+        """
+        nonce = uuid.uuid4().hex
+        for _ in range(ROUNDS):
+            seen = self.get(tenant, request_id)
+            track = _value(seen)
+            if any(a.nonce == nonce for a in track.announcements):
+                return "cancelled"
+            if track.status.ended:
+                return "already_finished"
+            if track.live(self._store.clock.now()):
+                if track.cancel_requested or self._update(seen, _wish(track)):
+                    return "cancelling"
+            elif self._end_cancelled(track, nonce):
+                return "cancelled"
+        raise StoreUnavailable("a cancel found no quiet moment")
+
+    def _end_cancelled(self, track: Track, nonce: str) -> bool:
+        def judge(now_seen: Track, now: datetime) -> Ending | None:
+            free = now_seen.run == track.run and not now_seen.live(now)
+            return Ending(Status.CANCELLED) if free else None
+
+        request_id = track.request_id
+        if not end(self._store, request_id, judge, nonce=nonce, source=SOURCE, timing=self._timing):
+            return False
+        announce(self._store, self._events, request_id, nonce=nonce)
+        return True
+
+    def retry(self, tenant: str, request_id: str) -> Track:
+        """Run a failed or expired track again; clips already paid for are kept.
+
+        Raises:
+            NotRetryable: it has not ended, or ended well, or somebody else was first.
+            NoSuchTrack, StoreUnavailable: as ``get``.
+        """
+        nonce, run = uuid.uuid4().hex, 0
+        for _ in range(ROUNDS):
+            seen = self.get(tenant, request_id)
+            track = _value(seen)
+            if track.retry_nonce == nonce:
+                self._wake(track)
+                return track
+            over = track.status in (Status.FAILED, Status.EXPIRED)
+            if not over or track.run != (run or track.run):
+                raise NotRetryable(track.status)
+            run = track.run
+            again = rules.retried(track, nonce, self._store.clock.now(), self._timing)
+            if self._update(seen, again):
+                failpoint("after_retry_commit", request_id)
+                self._wake(again)
+                return again
+        raise StoreUnavailable("a retry found no quiet moment")
+
+    def _update(self, seen: Snapshot[Track], track: Track) -> bool:
+        assert seen.version is not None  # noqa: S101 - it has a value
+        try:
+            self._store.commit(Update(TRACKS, seen.id, track, seen.version))
+        except CommitUnclear:
+            return False
+        return True
+
+
+def _keyed(tenant: str, key: str) -> uuid.UUID:
+    return uuid.uuid5(uuid.uuid5(_NAMESPACE, tenant), key)
+
+
+def _wish(track: Track) -> Track:
+    return replace(track, cancel_requested=True)
+
+
+def _value(seen: Snapshot[Track]) -> Track:
+    assert seen.value is not None  # noqa: S101 - `get` raises otherwise
+    return seen.value

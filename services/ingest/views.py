@@ -1,0 +1,127 @@
+"""What the API shows of a track: JSON made of the document, links to everything a client needs."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from services.ingest import catalog
+from services.ingest.submission import parameters
+from shared.track import Delivery, Status, Track
+
+ACCEPTED: Final = "Music generation request submitted successfully"
+
+
+def accepted(track: Track, base: str) -> dict[str, Any]:
+    """The answer to a submit: made of what never changes, so that a repeat gets the same."""
+    estimate = track.created_at + timedelta(seconds=catalog.ESTIMATE_SECONDS)
+    return {
+        "request_id": track.request_id,
+        "status": Status.QUEUED,
+        "message": ACCEPTED,
+        "model": track.request.model,
+        "created_at": _time(track.created_at),
+        "estimated_completion": _time(estimate),
+        "quote_usd": catalog.quote_usd(),
+        "parameters": parameters(track.request),
+        "links": links(track, base),
+    }
+
+
+def legacy(track: Track) -> dict[str, Any]:
+    """The first service's answer, to the letter."""
+    request = track.request
+    return {
+        "request_id": track.request_id,
+        "status": Status.QUEUED,
+        "message": ACCEPTED,
+        "estimated_completion": "30-120 seconds",
+        "model": request.model,
+        "parameters": {
+            "style": request.style,
+            "duration_seconds": request.duration_seconds,
+            "tempo": request.tempo,
+        },
+    }
+
+
+def detail(track: Track, delivery: Delivery | None, base: str) -> dict[str, Any]:
+    """The whole state of a track."""
+    return {
+        "request_id": track.request_id,
+        "status": track.status,
+        "stage": track.stage or None,
+        "progress": track.progress,
+        "waiting_for": track.park or None,
+        "run": track.run,
+        "model": track.request.model,
+        "parameters": parameters(track.request),
+        "timings": {
+            "created_at": _time(track.created_at),
+            "queued_at": _time(track.queued_at),
+            "started_at": _time(track.started_at),
+            "ended_at": _time(track.ended_at),
+            "deadline": _time(track.deadline),
+        },
+        "audio": _audio(track, base),
+        "error": track.error.model_dump() if track.error else None,
+        "webhook": _webhook(track, delivery),
+        "cost": {
+            "quote_usd": catalog.quote_usd(),
+            "billed_usd": track.result.cost_usd if track.result else 0.0,
+            "provider_calls": track.provider_calls,
+        },
+        "links": links(track, base),
+    }
+
+
+def _audio(track: Track, base: str) -> list[dict[str, Any]]:
+    result = track.result
+    if result is None:
+        return []
+    return [
+        {
+            "format": audio.format,
+            "mime_type": audio.mime_type,
+            "size_bytes": audio.size_bytes,
+            "crc32c": audio.crc32c,
+            "duration_seconds": result.duration_seconds,
+            "sample_rate": result.sample_rate,
+            "channels": result.channels,
+            "loudness_lufs": result.loudness_lufs,
+            "true_peak_dbtp": result.true_peak_dbtp,
+            "loudness_limited": result.loudness_limited,
+            "href": f"{base}/v1/tracks/{track.request_id}/audio.{audio.format}",
+        }
+        for audio in result.audio
+    ]
+
+
+def _webhook(track: Track, delivery: Delivery | None) -> dict[str, Any] | None:
+    if not track.request.callback_url:
+        return None
+    if delivery is None:
+        return {"state": "waiting", "attempts": []}
+    return {
+        "state": delivery.state,
+        "webhook_id": delivery.webhook_id,
+        "attempts": [
+            {
+                "number": attempt.number,
+                "started_at": _time(attempt.started_at),
+                "milliseconds": attempt.milliseconds,
+                "status": attempt.status or None,
+                "code": attempt.code or None,
+            }
+            for attempt in delivery.attempts
+        ],
+    }
+
+
+def links(track: Track, base: str) -> dict[str, str]:
+    """Every address that concerns this track."""
+    own = f"{base}/v1/tracks/{track.request_id}"
+    files = {f"audio_{name}": f"{own}/audio.{name}" for name in track.request.formats}
+    return {"self": own, "cancel": f"{own}/cancel", "retry": f"{own}/retry", **files}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

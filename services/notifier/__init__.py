@@ -1,0 +1,1 @@
+"""From a track's ending to a signed webhook that arrives."""

@@ -1,0 +1,1 @@
+"""What all three services share: messages, the protocol, the edge, the Google adapters."""

@@ -1,0 +1,223 @@
+"""The one function that writes endings, and the one that announces them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from shared import rules
+from shared.clock import seconds
+from shared.errors import Code, CommitUnclear, RetryableError, StoreUnavailable
+from shared.failpoints import failpoint
+from shared.messages import (
+    ENDING_TYPES,
+    ErrorInfo,
+    TrackEvent,
+    TrackResult,
+    encode,
+    event_attributes,
+)
+from shared.ports import Create, Publisher, Snapshot, Store, Update
+from shared.timing import Timing
+from shared.track import TRACKS, USAGE, Announcement, Park, Stage, Status, Track, UsageRow
+
+ROUNDS: Final = 9
+"""How often a commit without a verdict is judged anew before the sweeper gets it."""
+
+
+class Ending:
+    """How a track ends: decided on the snapshot that it is committed against."""
+
+    def __init__(
+        self,
+        status: Status,
+        *,
+        result: TrackResult | None = None,
+        error: ErrorInfo | None = None,
+    ) -> None:
+        """An ending with what was made, or with why nothing was."""
+        self.status = status
+        self.result = result
+        self.error = error or _standard_error(status)
+
+
+def _standard_error(status: Status) -> ErrorInfo | None:
+    match status:
+        case Status.CANCELLED:
+            return rules.failure(Code.CANCELLED, "The track was cancelled.")
+        case Status.EXPIRED:
+            return rules.failure(Code.DEADLINE_EXCEEDED, "The track's deadline has passed.")
+        case Status.FAILED:
+            return rules.failure(Code.INTERNAL, "Every attempt to make this track broke off.")
+    return None
+
+
+Judge = Callable[[Track, datetime], Ending | None]
+
+
+def end(
+    store: Store, request_id: str, judge: Judge, *, nonce: str, source: str, timing: Timing
+) -> Status | None:
+    """End a track, if *judge* says so on the document as it then is.
+
+    State, usage row and the event's bytes go in one commit. A commit without a verdict is read
+    again: an announcement with our *nonce* is our own.
+
+    Returns:
+        The status that we wrote, or None when somebody else was first or *judge* declined.
+
+    Raises:
+        StoreUnavailable: Firestore gave no verdict; the sweeper comes again.
+    """
+    for _ in range(ROUNDS):
+        seen = store.get(TRACKS, request_id)
+        track = seen.value
+        if track is None:
+            return None
+        own = [a.status for a in track.announcements if a.nonce == nonce]
+        if own:
+            return own[0]
+        now = store.clock.now()
+        ending = None if track.status.ended else judge(track, now)
+        if ending is None:
+            return None
+        done = ended(track, ending, now=now, nonce=nonce, source=source, timing=timing)
+        if _commit(store, seen, done):
+            failpoint(f"{source}_after_end", request_id)
+            return ending.status
+    raise StoreUnavailable("an ending found no quiet moment to commit")
+
+
+def ended(
+    track: Track, ending: Ending, *, now: datetime, nonce: str, source: str, timing: Timing
+) -> Track:
+    """The ended document, with its announcement in the list."""
+    done = replace(
+        track,
+        status=ending.status,
+        stage=Stage.NONE,
+        progress=1.0 if ending.status is Status.COMPLETED else track.progress,
+        sequence=track.sequence + 1,
+        epoch=track.epoch + 1,
+        holder="",
+        lease_expires_at=None,
+        park=Park.NONE,
+        not_before=None,
+        cancel_requested=False,
+        wake_at=now + seconds(timing.wake),
+        wakes=0,
+        ended_at=now,
+        expire_at=now + rules.RETENTION,
+        result=ending.result,
+        error=ending.error,
+    )
+    return replace(done, announcements=(*track.announcements, _announcement(done, nonce, source)))
+
+
+def _announcement(track: Track, nonce: str, source: str) -> Announcement:
+    assert track.ended_at is not None  # noqa: S101 - `ended` has just set it
+    event = TrackEvent(
+        type=ENDING_TYPES[track.status],
+        event_id=f"{track.request_id}:{track.run}:{track.status}",
+        request_id=track.request_id,
+        tenant=track.tenant,
+        run=track.run,
+        sequence=track.sequence,
+        occurred_at=track.ended_at,
+        status=track.status,
+        style=track.request.style,
+        result=(track.result,) if track.result else (),
+        error=(track.error,) if track.error else (),
+        metadata=track.request.metadata,
+    )
+    return Announcement(
+        event_id=event.event_id,
+        run=track.run,
+        status=track.status,
+        data=encode(event),
+        attributes=event_attributes(event, source),
+        nonce=nonce,
+    )
+
+
+def _commit(store: Store, seen: Snapshot[Track], track: Track) -> bool:
+    assert seen.version is not None  # noqa: S101 - a snapshot with a value has one
+    assert track.ended_at is not None  # noqa: S101 - `ended` has just set it
+    row = UsageRow(
+        request_id=track.request_id,
+        tenant=track.tenant,
+        run=track.run,
+        status=track.status,
+        model=track.request.model,
+        provider_calls=track.provider_calls,
+        billed_usd=track.result.cost_usd if track.result else 0.0,
+        ended_at=track.ended_at,
+    )
+    try:
+        store.commit(
+            Update(TRACKS, seen.id, track, seen.version),
+            Create(USAGE, f"{track.request_id}-{track.run}", row),
+        )
+    except CommitUnclear:
+        return False
+    return True
+
+
+def announce(
+    store: Store,
+    publisher: Publisher,
+    request_id: str,
+    *,
+    again: bool = False,
+    nonce: str = "",
+    prepare: Callable[[Track, Announcement], None] = lambda _track, _announcement: None,
+) -> None:
+    """Publish what a track's endings still have to say, and note that it is said.
+
+    *again*: also what was published, but never recorded by the notifier. *nonce*: only the
+    ending that carries it. *prepare* runs before each publication. A message that does not get
+    out is no failure here: the sweeper repeats it.
+
+    Raises:
+        StoreUnavailable: Firestore does not answer.
+    """
+    track = store.get(TRACKS, request_id).value
+    if track is None:
+        return
+    hook = bool(track.request.callback_url)
+    due = [
+        a
+        for a in track.announcements
+        if (not a.published or (again and hook and not a.recorded)) and nonce in ("", a.nonce)
+    ]
+    sent = []
+    for item in due:
+        try:
+            prepare(track, item)
+            publisher.publish(item.data, item.attributes)
+        except RetryableError:
+            break
+        sent.append(item.event_id)
+        failpoint("after_publish_event", request_id)
+    if sent:
+        note(store, request_id, lambda t: rules.marked(t, published=frozenset(sent)))
+
+
+def note(store: Store, request_id: str, change: Callable[[Track], Track]) -> None:
+    """Apply an idempotent *change* to a track, however often somebody else comes between.
+
+    Raises:
+        StoreUnavailable: Firestore does not answer.
+    """
+    for _ in range(ROUNDS):
+        seen = store.get(TRACKS, request_id)
+        if seen.value is None or seen.version is None:
+            return
+        changed = change(seen.value)
+        if changed == seen.value:
+            return
+        try:
+            store.commit(Update(TRACKS, request_id, changed, seen.version))
+        except CommitUnclear:
+            continue
+        return

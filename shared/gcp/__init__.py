@@ -1,0 +1,1 @@
+"""Adapters to Google Cloud, one client library per file."""

@@ -1,0 +1,100 @@
+"""Firestore as a ``Store``: versioned documents, written only under preconditions."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPICallError, RetryError, ServiceUnavailable
+from google.api_core.retry import Retry, if_exception_type
+from google.cloud import firestore
+from google.cloud.firestore_v1 import DocumentSnapshot
+from google.cloud.firestore_v1.base_query import FieldFilter
+from pydantic import ValidationError
+
+from shared.clock import StoreClock
+from shared.errors import CommitUnclear, StoreUnavailable
+from shared.ports import Collection, Create, Snapshot, T, Update
+
+log = logging.getLogger(__name__)
+
+_AWAY = (GoogleAPICallError, RetryError)
+
+
+class FirestoreStore:
+    """The production ``Store``; thread-safe, one per process."""
+
+    def __init__(self, project: str, database: str = "(default)", *, timeout: float = 10.0) -> None:
+        """Connect (lazily) to one database; FIRESTORE_EMULATOR_HOST is honoured.
+
+        *timeout*: seconds that one call may take with all its repetitions.
+        """
+        self._patience: dict[str, Any] = {
+            "timeout": timeout,
+            "retry": Retry(
+                predicate=if_exception_type(ServiceUnavailable), initial=0.1, timeout=timeout
+            ),
+        }
+        self._client = firestore.Client(project=project, database=database)
+        self.clock = StoreClock()
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._client.close()
+
+    def get(self, collection: Collection[T], doc_id: str) -> Snapshot[T]:
+        """Read one document; see ``Store``."""
+        ref = self._client.collection(collection.name).document(doc_id)
+        try:
+            found = ref.get(**self._patience)
+        except _AWAY as exc:
+            raise StoreUnavailable(f"Firestore read: {type(exc).__name__}") from exc
+        return self._snapshot(collection, found)
+
+    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+        """Write all or nothing; see ``Store``."""
+        batch = self._client.batch()
+        for write in writes:
+            ref = self._client.collection(write.collection.name).document(write.id)
+            data = write.collection.adapter.dump_python(write.value)
+            if isinstance(write, Create):
+                batch.create(ref, data)
+            else:
+                option = self._client.write_option(last_update_time=write.version)
+                batch.update(ref, data, option=option)
+        try:
+            results = batch.commit(**self._patience)
+        except _AWAY as exc:
+            raise CommitUnclear(type(exc).__name__) from exc
+        time: datetime = results[0].update_time
+        self.clock.see(time)
+        return time
+
+    def due(self, collection: Collection[T], now: datetime, limit: int) -> Sequence[Snapshot[T]]:
+        """What has its ``wake_at`` behind it; see ``Store``."""
+        query = (
+            self._client.collection(collection.name)
+            .where(filter=FieldFilter("wake_at", "<=", now))
+            .order_by("wake_at")
+            .limit(limit)
+        )
+        try:
+            found = query.get(**self._patience)
+        except _AWAY as exc:
+            raise StoreUnavailable(f"Firestore query: {type(exc).__name__}") from exc
+        return [seen for one in found if (seen := self._readable(collection, one))]
+
+    def _readable(
+        self, collection: Collection[T], found: DocumentSnapshot[Any]
+    ) -> Snapshot[T] | None:
+        try:
+            return self._snapshot(collection, found)
+        except ValidationError:  # one broken row must not blind the sweeper for all others
+            log.exception("unreadable document", extra={"document": found.reference.path})
+            return None
+
+    def _snapshot(self, collection: Collection[T], found: DocumentSnapshot[Any]) -> Snapshot[T]:
+        self.clock.see(found.read_time)
+        data = found.to_dict()
+        value = collection.adapter.validate_python(data) if data is not None else None
+        return Snapshot(found.id, value, found.update_time, found.read_time)

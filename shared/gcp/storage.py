@@ -1,0 +1,92 @@
+"""Cloud Storage as ``Objects``: every write names the generation that it replaces."""
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, PreconditionFailed, RetryError
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import TransportError
+from google.cloud.storage import Blob, Client
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from shared.errors import StorageUnavailable
+from shared.ports import Stored
+
+_TIMEOUT = 20.0
+_RETRY = DEFAULT_RETRY.with_timeout(_TIMEOUT)
+_AWAY = (GoogleAPICallError, RetryError, requests.RequestException, TransportError)
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def storage_client(project: str) -> Client:
+    """A client with the default credentials; with STORAGE_EMULATOR_HOST without any."""
+    if os.environ.get("STORAGE_EMULATOR_HOST"):
+        return Client(project=project, credentials=AnonymousCredentials())
+    return Client(project=project)
+
+
+class BucketObjects:
+    """One bucket; thread-safe as far as the client is (it is, for separate blobs)."""
+
+    def __init__(self, client: Client, bucket: str) -> None:
+        """Wrap *bucket*; nothing is fetched."""
+        self._bucket = client.bucket(bucket)
+
+    def uri(self, name: str) -> str:
+        """``gs://`` address of an object."""
+        return f"gs://{self._bucket.name}/{name}"
+
+    def look(self, name: str) -> Stored | None:
+        """The live generation, or None; see ``Objects``."""
+        try:
+            blob = self._bucket.get_blob(name, timeout=_TIMEOUT, retry=_RETRY)
+        except _AWAY as exc:
+            raise StorageUnavailable(f"look at {name}: {type(exc).__name__}") from exc
+        return _stored(blob) if blob is not None else None
+
+    def read(self, name: str) -> bytes:
+        """The live generation's bytes; see ``Objects``."""
+        try:
+            data: bytes = self._bucket.blob(name).download_as_bytes(timeout=_TIMEOUT, retry=_RETRY)
+        except _AWAY as exc:
+            raise StorageUnavailable(f"read of {name}: {type(exc).__name__}") from exc
+        return data
+
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        mime: str,
+        *,
+        replaces: int,
+        metadata: Mapping[str, str] = _NONE,
+    ) -> Stored | None:
+        """Write one object; None when something else is there; see ``Objects``."""
+        blob = self._bucket.blob(name)
+        blob.metadata = dict(metadata) or None
+        try:
+            blob.upload_from_string(
+                data,
+                content_type=mime,
+                if_generation_match=replaces,
+                checksum="crc32c",
+                timeout=_TIMEOUT,
+                retry=_RETRY,
+            )
+        except PreconditionFailed:
+            return None
+        except _AWAY as exc:
+            raise StorageUnavailable(f"write of {name}: {type(exc).__name__}") from exc
+        return _stored(blob)
+
+
+def _stored(blob: Blob) -> Stored:
+    return Stored(
+        name=blob.name,
+        generation=int(blob.generation),
+        size_bytes=int(blob.size),
+        crc32c=blob.crc32c,
+        metadata=dict(blob.metadata or {}),
+    )

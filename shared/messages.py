@@ -1,0 +1,189 @@
+"""THE message schema: every payload that crosses a topic, and nothing else.
+
+No field is nullable: Pub/Sub checks messages as Avro in JSON encoding, where a nullable value
+would be written ``{"string": "x"}``. What may be missing is an array of nought or one, or has
+an empty value. ``type`` is a string, so that a new type is no schema change.
+"""
+
+from datetime import datetime
+from typing import Final, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from shared.errors import Malformed
+
+TRACK_REQUESTED: Final = "track.requested.v1"
+ENDING_TYPES: Final = {
+    "completed": "track.completed.v1",
+    "failed": "track.failed.v1",
+    "cancelled": "track.cancelled.v1",
+    "expired": "track.expired.v1",
+}
+"""Job status at the end -> message type. A webhook's type is the same without ``.v1``."""
+LATER_TYPES: Final = frozenset(
+    {"track.queued.v1", "track.running.v1", "track.progress.v1", "batch.completed.v1"},
+)
+"""Reserved: they fit ``TrackEvent`` as it is."""
+
+
+class Message(BaseModel):
+    """Frozen; a reader ignores fields that a newer writer added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TrackRequest(Message):
+    """What the caller asked for, defaults filled in; it never changes."""
+
+    prompt: str = Field(min_length=1, max_length=2000)
+    negative_prompt: str = ""
+    style: str = "instrumental"
+    tempo: str = "moderate"
+    """A word, or beats per minute in digits."""
+    duration_seconds: int = Field(ge=1, le=300)
+    seed: int = -1
+    """-1: derived from the request id."""
+    model: str = "lyria-002"
+    formats: tuple[str, ...] = ("wav",)
+    bit_depth: int = 16
+    loudness_lufs: tuple[float, ...] = (-14.0,)
+    """Empty: leave the loudness untouched."""
+    loop: bool = False
+    priority: str = "interactive"
+    metadata: dict[str, str] = Field(default_factory=dict)
+    callback_url: str = ""
+    callback_events: tuple[str, ...] = ()
+
+
+class TrackRequested(Message):
+    """Make this track: the command on topic ``track-requests``."""
+
+    type: Literal["track.requested.v1"] = TRACK_REQUESTED
+    request_id: str = Field(min_length=1, max_length=64)
+    tenant: str = Field(min_length=1, max_length=64)
+    run: int = Field(ge=1)
+    sequence: int = Field(ge=0)
+    requested_at: AwareDatetime
+    deadline: AwareDatetime
+    request: TrackRequest
+
+
+class AudioObject(Message):
+    """One finished file in Cloud Storage, named with its generation."""
+
+    format: str
+    mime_type: str
+    uri: str
+    generation: int
+    size_bytes: int
+    crc32c: str
+    """Base64 of the big-endian CRC32C, as Cloud Storage prints it."""
+
+
+class TrackResult(Message):
+    """What was made, as measured on the finished samples."""
+
+    duration_seconds: float
+    sample_rate: int
+    channels: int
+    loudness_lufs: float
+    true_peak_dbtp: float
+    loudness_limited: bool
+    audio: tuple[AudioObject, ...]
+    metadata_uri: str
+    model: str
+    cost_usd: float
+
+
+class ErrorInfo(Message):
+    """Why a track ended without audio."""
+
+    code: str
+    message: str
+    cure: str
+    retryable: bool
+
+
+class TrackEvent(Message):
+    """Something happened to a track (or, later, a batch): the event on topic ``track-events``."""
+
+    type: str
+    event_id: str = Field(min_length=1, max_length=200)
+    request_id: str = Field(min_length=1, max_length=64)
+    batch_id: str = ""
+    tenant: str = Field(min_length=1, max_length=64)
+    run: int = Field(ge=1)
+    sequence: int = Field(ge=0)
+    occurred_at: AwareDatetime
+    status: str
+    style: str
+    result: tuple[TrackResult, ...] = Field(default=(), max_length=1)
+    error: tuple[ErrorInfo, ...] = Field(default=(), max_length=1)
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+M = TypeVar("M", bound=Message)
+
+
+def encode(message: Message) -> bytes:
+    """One message as UTF-8 JSON, valid against its topic's Avro schema."""
+    return message.model_dump_json().encode()
+
+
+def decode_request(data: bytes) -> TrackRequested:
+    """Read one message of topic ``track-requests``.
+
+    Raises:
+        Malformed: the bytes are no such message.
+    """
+    return _decode(TrackRequested, data)
+
+
+def decode_event(data: bytes) -> TrackEvent:
+    """Read one message of topic ``track-events``.
+
+    Raises:
+        Malformed: the bytes are no such message.
+    """
+    return _decode(TrackEvent, data)
+
+
+def _decode(model: type[M], data: bytes) -> M:
+    try:
+        return model.model_validate_json(data)
+    except (ValidationError, RecursionError) as exc:
+        problems = exc.errors(include_input=False) if isinstance(exc, ValidationError) else []
+        where = ", ".join(".".join(map(str, p["loc"])) or "body" for p in problems) or "body"
+        raise Malformed(f"not a {model.__name__} message: {where}") from None
+
+
+def request_attributes(message: TrackRequested, source: str) -> dict[str, str]:
+    """Pub/Sub attributes of a command; see ``event_attributes``."""
+    event_id = f"{message.request_id}:{message.run}:requested"
+    return _cloud_event(message, event_id, message.requested_at, source)
+
+
+def event_attributes(message: TrackEvent, source: str) -> dict[str, str]:
+    """Attributes that make a Pub/Sub message a CloudEvent, and that subscriptions can filter on.
+
+    CloudEvents 1.0, Pub/Sub protocol binding, binary mode: ``ce-`` attributes plus
+    ``content-type``; ours besides: ``tenant``, ``run``, ``status``, ``style``.
+    """
+    attributes = _cloud_event(message, message.event_id, message.occurred_at, source)
+    return attributes | {"status": message.status, "style": message.style}
+
+
+def _cloud_event(
+    message: TrackRequested | TrackEvent, event_id: str, time: datetime, source: str
+) -> dict[str, str]:
+    return {
+        "ce-specversion": "1.0",
+        "ce-id": event_id,
+        "ce-type": message.type,
+        "ce-source": f"//motif/{source}",
+        "ce-subject": message.request_id,
+        "ce-time": time.isoformat(),
+        "content-type": "application/json",
+        "tenant": message.tenant,
+        "run": str(message.run),
+    }

@@ -1,0 +1,146 @@
+"""What the use cases need from the outside world, as Protocols; ``shared.gcp`` fulfils them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import TypeAdapter
+
+from shared.clock import StoreClock
+from shared.messages import AudioObject, Message
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Collection(Generic[T]):
+    """A Firestore collection and the type of its documents."""
+
+    name: str
+    type: type[T]
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[T]:
+        """Document <-> value; built at first use."""
+        return TypeAdapter(self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[T]):
+    """One document as one read saw it; ``value`` is None when there is none."""
+
+    id: str
+    value: T | None
+    version: datetime | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Create(Generic[T]):
+    """Write a document that must not exist yet."""
+
+    collection: Collection[T]
+    id: str
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Update(Generic[T]):
+    """Replace a document that must still be at ``version``."""
+
+    collection: Collection[T]
+    id: str
+    value: T
+    version: datetime
+
+
+class Store(Protocol):
+    """Documents with versions: the truth."""
+
+    clock: StoreClock
+
+    def get(self, collection: Collection[T], doc_id: str) -> Snapshot[T]:
+        """Read one document.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+
+    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+        """Write all or nothing; return the commit's time.
+
+        Raises:
+            CommitUnclear: a precondition failed, or no verdict arrived: read again.
+        """
+
+    def due(self, collection: Collection[T], now: datetime, limit: int) -> Sequence[Snapshot[T]]:
+        """Documents whose ``wake_at`` is not after *now*, oldest first.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+
+
+class Publisher(Protocol):
+    """One topic; publishing waits for the acknowledgement."""
+
+    def publish(self, message: Message | bytes, attributes: Mapping[str, str]) -> None:
+        """Publish one message.
+
+        Raises:
+            RetryableError: not acknowledged in time (it may arrive all the same).
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One generation of one object."""
+
+    name: str
+    generation: int
+    size_bytes: int
+    crc32c: str
+    metadata: Mapping[str, str]
+
+
+class Objects(Protocol):
+    """One bucket; every write names the generation that it replaces (0: none)."""
+
+    def uri(self, name: str) -> str:
+        """``gs://`` address of an object."""
+
+    def look(self, name: str) -> Stored | None:
+        """The live generation, or None.
+
+        Raises:
+            StorageUnavailable: no answer.
+        """
+
+    def read(self, name: str) -> bytes:
+        """The live generation's bytes.
+
+        Raises:
+            StorageUnavailable: no answer, or no such object.
+        """
+
+    def write(
+        self, name: str, data: bytes, mime: str, *, replaces: int, metadata: Mapping[str, str] = {}
+    ) -> Stored | None:
+        """Write one object; None when the live generation is not *replaces* (a 412).
+
+        Raises:
+            StorageUnavailable: no answer.
+        """
+
+
+class UrlSigner(Protocol):
+    """Short-lived links to objects."""
+
+    def url(self, audio: AudioObject, filename: str) -> str:
+        """A V4 signed GET URL of exactly this generation.
+
+        Raises:
+            StorageUnavailable: the signing service did not answer.
+        """

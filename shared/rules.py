@@ -1,0 +1,247 @@
+"""The protocol as pure functions: one document in, the next document out.
+
+Each takes the store's time; none touches the outside world. Who may apply which rule is said
+where it is applied: ``services.generator.claim`` (the holder), ``shared.endings`` (an ending),
+``services.generator.sweeper`` (a wake-up), ``services.ingest`` (submit, cancel, retry).
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.clock import seconds
+from shared.errors import Code
+from shared.messages import ErrorInfo, TrackRequest
+from shared.timing import Timing
+from shared.track import PROGRESS, Announcement, Call, Park, Refusal, Stage, Status, Track
+
+MAX_CLAIMS = 10
+"""A claim that finds this many come to nothing ends the track."""
+MAX_VERSIONS = 3
+"""A clip that was tried this often in one run, each time anew, fails the track."""
+RETENTION = timedelta(days=90)
+
+
+def new_track(
+    request: TrackRequest,
+    *,
+    request_id: str,
+    tenant: str,
+    fingerprint: str,
+    lifetime: int,
+    now: datetime,
+    timing: Timing,
+) -> Track:
+    """A queued track whose ``wake_at`` covers the message that is about to be published."""
+    deadline = now + seconds(lifetime)
+    return Track(
+        request_id=request_id,
+        tenant=tenant,
+        request=request,
+        fingerprint=fingerprint,
+        created_at=now,
+        queued_at=now,
+        deadline=deadline,
+        lifetime_seconds=lifetime,
+        wake_at=min(now + seconds(timing.wake), deadline),
+    )
+
+
+def claimed(track: Track, holder: str, now: datetime, timing: Timing) -> Track:
+    """Take the lease; the new epoch fences off every earlier holder."""
+    return renewed(
+        replace(
+            track,
+            holder=holder,
+            epoch=track.epoch + 1,
+            attempts=track.attempts + 1,
+            park=Park.NONE,
+            not_before=None,
+            wakes=0,
+        ),
+        now,
+        timing,
+    )
+
+
+def renewed(track: Track, now: datetime, timing: Timing) -> Track:
+    """Hold the lease for its full length from now; the sweeper looks when it ends."""
+    expires = now + seconds(timing.lease)
+    return replace(track, lease_expires_at=expires, wake_at=expires)
+
+
+def called(track: Track, clip: int, n: int, nonce: str, now: datetime) -> Track:
+    """A paid call for version *n* of *clip* is about to start."""
+    others = tuple(c for c in track.calls if (c.clip, c.run, c.n) != (clip, track.run, n))
+    return replace(
+        staged(track, Stage.GENERATING, now),
+        calls=(*others, Call(clip=clip, run=track.run, n=n, nonce=nonce)),
+        provider_calls=track.provider_calls + 1,
+    )
+
+
+def exhausted(track: Track, clip: int, n: int) -> bool:
+    """Whether version *n* of *clip* would be one too many for this run."""
+    tried = {c.n for c in track.calls if c.clip == clip and c.run == track.run} - {n}
+    return len(tried) >= MAX_VERSIONS
+
+
+def refused(track: Track, clip: int, n: int, code: str) -> Track:
+    """The model gave nothing to store for version *n*: nobody asks for it again."""
+    return replace(track, refusals=(*track.refusals, Refusal(clip=clip, n=n, code=code)))
+
+
+def clip_stored(track: Track) -> Track:
+    """Something paid for is safe: the claims before it did not come to nothing."""
+    return replace(track, attempts=0, faults=0, refused_since=None)
+
+
+def staged(track: Track, stage: Stage, now: datetime) -> Track:
+    """The track is at *stage*; progress never goes back."""
+    return replace(
+        track,
+        status=Status.RUNNING,
+        stage=stage,
+        started_at=track.started_at or now,
+        progress=max(track.progress, PROGRESS[stage]),
+        sequence=track.sequence + (track.stage != stage),
+    )
+
+
+def parked(
+    track: Track,
+    park: Park,
+    now: datetime,
+    timing: Timing,
+    *,
+    retry_after: float = 0,
+    unpaid: bool = True,
+    refusal: bool = False,
+) -> Track:
+    """Give the lease back and wait.
+
+    ``unpaid``: this claim certainly cost nothing, so it does not count. ``refusal``: the model
+    answered 5xx; the clock of refusals runs until a clip is stored.
+    """
+    wait = max(retry_after, _wait(track, park, timing))
+    not_before = now + seconds(wait)
+    counts = park in (Park.QUOTA, Park.FAULT)
+    return replace(
+        track,
+        holder="",
+        lease_expires_at=None,
+        park=park,
+        not_before=not_before,
+        wake_at=min(not_before, track.deadline),
+        attempts=max(0, track.attempts - 1) if unpaid else track.attempts,
+        faults=track.faults + counts,
+        refused_since=(track.refused_since or now) if refusal else track.refused_since,
+    )
+
+
+def _wait(track: Track, park: Park, timing: Timing) -> float:
+    if park is Park.STOPPED:
+        return 0
+    if park is Park.QUOTA:
+        return min(timing.quota_backoff * 2.0**track.faults, timing.quota_backoff_limit)
+    if park is Park.FAULT:
+        return min(timing.fault_backoff * 2.0**track.faults, timing.fault_backoff_limit)
+    return timing.slot_wait
+
+
+def given_up(track: Track, now: datetime, timing: Timing) -> bool:
+    """Whether the model has refused for so long that waiting is no service any more."""
+    since = track.refused_since
+    return since is not None and now - since >= seconds(timing.refusals)
+
+
+def moved_on(track: Track, now: datetime, timing: Timing) -> Track:
+    """The sweeper has seen the row: look again later, at a growing distance."""
+    wait = min(timing.wake * 2.0**track.wakes, timing.wake_limit)
+    at = now + seconds(wait)
+    if not track.status.ended:
+        at = min(at, track.deadline) if track.deadline > now else now + seconds(timing.wake)
+    return replace(track, wake_at=at, wakes=track.wakes + 1)
+
+
+def must_end(track: Track, now: datetime) -> Status | None:
+    """How a track without a live lease has to end before anything else happens to it."""
+    if track.cancel_requested:
+        return Status.CANCELLED
+    if now >= track.deadline:
+        return Status.EXPIRED
+    return Status.FAILED if track.attempts >= MAX_CLAIMS else None
+
+
+def settled(track: Track) -> Track:
+    """An ended track rests when every announcement is published and, with a callback, recorded."""
+    hook = bool(track.request.callback_url)
+    rest = all(a.published and (a.recorded or not hook) for a in track.announcements)
+    return replace(track, wake_at=None) if rest and track.status.ended else track
+
+
+def marked(track: Track, *, published: frozenset[str] = frozenset(), recorded: str = "") -> Track:
+    """Note that announcements were published, or that the notifier has recorded one."""
+
+    def mark(a: Announcement) -> Announcement:
+        return replace(
+            a,
+            published=a.published or a.event_id in published,
+            recorded=a.recorded or a.event_id == recorded,
+        )
+
+    return settled(replace(track, announcements=tuple(mark(a) for a in track.announcements)))
+
+
+def retried(track: Track, nonce: str, now: datetime, timing: Timing) -> Track:
+    """The next run: clips already paid for stay, everything else starts afresh."""
+    deadline = now + seconds(track.lifetime_seconds)
+    return replace(
+        track,
+        status=Status.QUEUED,
+        stage=Stage.NONE,
+        progress=0.0,
+        run=track.run + 1,
+        epoch=track.epoch + 1,
+        sequence=track.sequence + 1,
+        retry_nonce=nonce,
+        attempts=0,
+        faults=0,
+        refused_since=None,
+        park=Park.NONE,
+        not_before=None,
+        cancel_requested=False,
+        provider_calls=0,
+        deadline=deadline,
+        wake_at=min(now + seconds(timing.wake), deadline),
+        wakes=0,
+        queued_at=now,
+        started_at=None,
+        ended_at=None,
+        result=None,
+        error=None,
+        expire_at=None,
+    )
+
+
+def failure(code: Code, message: str) -> ErrorInfo:
+    """The error block of a track, with the cure that belongs to its code."""
+    cure, retryable = CURES[code]
+    return ErrorInfo(code=code, message=message, cure=cure, retryable=retryable)
+
+
+CURES: dict[Code, tuple[str, bool]] = {
+    Code.PROMPT_BLOCKED: ("Describe the music without people, brands or harmful content.", False),
+    Code.PROMPT_RECITATION: ("Describe an original piece, or retry with another seed.", True),
+    Code.PROMPT_LANGUAGE: ("Write the prompt in English, as a few full sentences.", False),
+    Code.MODEL_QUOTA: ("Retry later.", True),
+    Code.MODEL_UNAVAILABLE: ("Retry later: POST .../retry keeps what was paid for.", True),
+    Code.MODEL_TIMEOUT: ("Retry later: POST .../retry keeps what was paid for.", True),
+    Code.MODEL_REJECTED: ("Change the prompt; if that does not help, ask the operator.", True),
+    Code.AUDIO_SILENT: ("Change the prompt or the seed, then retry.", True),
+    Code.AUDIO_CLIPPED: ("Change the prompt or the seed, then retry.", True),
+    Code.AUDIO_INVALID: ("Retry later: the model's audio could not be read.", True),
+    Code.DEADLINE_EXCEEDED: ("Allow more time with expires_in_seconds, or retry.", True),
+    Code.CANCELLED: ("Submit the request again.", False),
+    Code.STORAGE_UNAVAILABLE: ("Retry later: POST .../retry keeps what was paid for.", True),
+    Code.INTERNAL: ("Retry; if it fails again, ask the operator with this request id.", True),
+}

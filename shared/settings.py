@@ -1,0 +1,68 @@
+"""Settings that more than one service has; each field is one environment variable."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.auth import PushAuth
+from shared.timing import Timing
+
+
+class CommonSettings(BaseSettings):
+    """Read once at start-up, never changed; ``GCP_PROJECT`` is field ``gcp_project``."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    gcp_project: str = Field(description="Google Cloud project id")
+    gcp_region: str = Field("us-central1", description="Region of buckets, triggers and services")
+    firestore_database: str = Field("(default)", description="Firestore database id")
+    log_level: str = Field("INFO", description="Lowest severity that is logged")
+    time_scale: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Multiplies lease, renewal, backoff and sweep period together (fault tests)",
+    )
+    k_service: str = Field("", description="Set by Cloud Run; never set it yourself")
+
+    def timing(self) -> Timing:
+        """The scaled time chain.
+
+        Raises:
+            ValueError: the chain does not hold.
+        """
+        return Timing().scaled(self.time_scale).check()
+
+
+class PushSettings(CommonSettings):
+    """What a service needs that takes pushes and sweeps."""
+
+    push_auth: Literal["verify", "platform"] = Field(
+        "verify",
+        description="`verify`: check each token here; `platform`: Cloud Run's IAM has checked it",
+    )
+    push_audience: str = Field("", description="Audience that tokens must carry in mode `verify`")
+    push_accounts: str = Field(description="Accounts that may push and sweep, separated by commas")
+    oidc_certs_url: str = Field(
+        "https://www.googleapis.com/oauth2/v1/certs", description="Certificates of token issuers"
+    )
+
+    def auth(self) -> PushAuth:
+        """The check of every push and sweep.
+
+        Raises:
+            ValueError: these settings would let in nobody, or everybody.
+        """
+        return PushAuth(
+            mode=self.push_auth,
+            audience=self.push_audience,
+            accounts=comma_set(self.push_accounts),
+            certs_url=self.oidc_certs_url,
+            on_cloud_run=bool(self.k_service),
+        )
+
+
+def comma_set(text: str) -> frozenset[str]:
+    """A comma-separated setting as a set."""
+    return frozenset(part.strip() for part in text.split(",") if part.strip())

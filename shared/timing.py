@@ -1,0 +1,52 @@
+"""The time chain: every duration of the protocol in one place, asserted at start-up."""
+
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Durations in seconds; scaling keeps their proportions, so none can be tuned away."""
+
+    lease: float = 90
+    renew: float = 30
+    fresh: float = 45
+    """No paid call and no upload of a final object starts on a renewal older than this."""
+    model_attempt: float = 120
+    budget: float = 480
+    """What one push may work; no renewal starts later after the claim."""
+    request_timeout: float = 540
+    ack_deadline: float = 600
+    wake: float = 30
+    """First look of the sweeper after a submit or an ending; doubles up to ``wake_limit``."""
+    wake_limit: float = 1200
+    slot_wait: float = 10
+    fault_backoff: float = 10
+    fault_backoff_limit: float = 600
+    quota_backoff: float = 15
+    quota_backoff_limit: float = 300
+    refusals: float = 3600
+    """This long of nothing but refusals, without a stored clip, ends the track."""
+    sweep: float = 60
+    delivery_lease: float = 30
+    webhook_attempt: float = 15
+
+    def scaled(self, factor: float) -> "Timing":
+        """The same chain, *factor* times as long (fault tests run it in seconds)."""
+        return replace(self, **{f.name: getattr(self, f.name) * factor for f in fields(self)})
+
+    def check(self) -> "Timing":
+        """Return self when the chain holds.
+
+        Raises:
+            ValueError: a later link would break before an earlier one has ended.
+        """
+        chain = (self.model_attempt, self.budget, self.request_timeout, self.ack_deadline)
+        held = (self.renew, self.fresh, self.lease)
+        if list(chain) != sorted(set(chain)) or list(held) != sorted(set(held)) or held[0] <= 0:
+            raise ValueError(
+                "the time chain must grow: model attempt < handler budget < request timeout < "
+                f"ack deadline ({chain}); renewal < fresh < lease ({held})",
+            )
+        if self.webhook_attempt >= self.delivery_lease:
+            raise ValueError("a webhook attempt must end before its lease does")
+        return self

@@ -1,0 +1,210 @@
+"""The track document: all mutable state of one request, and the types it is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from shared.messages import ErrorInfo, TrackRequest, TrackRequested, TrackResult
+from shared.ports import Collection
+
+
+class Status(StrEnum):
+    """Job status; delivery of the webhook is no part of it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def ended(self) -> bool:
+        """Whether this status is final (for its run)."""
+        return self not in (Status.QUEUED, Status.RUNNING)
+
+
+class Stage(StrEnum):
+    """What a running track is at."""
+
+    NONE = ""
+    GENERATING = "generating"
+    MASTERING = "mastering"
+    STORING = "storing"
+
+
+PROGRESS: Final[Mapping[Stage, float]] = {
+    Stage.NONE: 0.0,
+    Stage.GENERATING: 0.1,
+    Stage.MASTERING: 0.8,
+    Stage.STORING: 0.9,
+}
+
+
+class Park(StrEnum):
+    """Why a track waits without a lease."""
+
+    NONE = ""
+    QUOTA = "quota"
+    SLOT = "slot"
+    BUDGET = "budget"
+    FAULT = "fault"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """The n-th version of a clip, which this run has tried to pay for; newest try's nonce."""
+
+    clip: int
+    run: int
+    n: int
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A version of a clip of which the model gave nothing to store."""
+
+    clip: int
+    n: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """An ending of one run, as the bytes that every publication repeats."""
+
+    event_id: str
+    run: int
+    status: Status
+    data: bytes
+    attributes: dict[str, str]
+    nonce: str
+    published: bool = False
+    recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One request from submit to the last announcement; times are the store's."""
+
+    request_id: str
+    tenant: str
+    request: TrackRequest
+    fingerprint: str
+    created_at: datetime
+    deadline: datetime
+    lifetime_seconds: int
+    """What the caller allowed from submit to deadline; a retry allows it again."""
+    status: Status = Status.QUEUED
+    stage: Stage = Stage.NONE
+    progress: float = 0.0
+    run: int = 1
+    sequence: int = 0
+    wake_at: datetime | None = None
+    wakes: int = 0
+    """Wake-ups since something last went forward: the row's own backoff."""
+
+    holder: str = ""
+    lease_expires_at: datetime | None = None
+    epoch: int = 0
+    attempts: int = 0
+    """Claims that came to nothing."""
+    cancel_requested: bool = False
+
+    park: Park = Park.NONE
+    not_before: datetime | None = None
+    faults: int = 0
+    """Parks for quota or faults since a clip was last stored: the backoff's exponent."""
+    refused_since: datetime | None = None
+
+    calls: tuple[Call, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    provider_calls: int = 0
+    """Calls of this run that may have been paid."""
+
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    result: TrackResult | None = None
+    error: ErrorInfo | None = None
+    announcements: tuple[Announcement, ...] = ()
+    retry_nonce: str = ""
+    expire_at: datetime | None = None
+    """Firestore TTL: set with the ending, never before."""
+
+    def live(self, now: datetime) -> bool:
+        """Whether somebody works on it right now."""
+        expires = self.lease_expires_at
+        return bool(self.holder) and expires is not None and expires > now
+
+    def command(self) -> TrackRequested:
+        """The message that wakes a generator for the present run."""
+        return TrackRequested(
+            request_id=self.request_id,
+            tenant=self.tenant,
+            run=self.run,
+            sequence=self.sequence,
+            requested_at=self.queued_at or self.created_at,
+            deadline=self.deadline,
+            request=self.request,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """What one run cost; written with its ending, never changed."""
+
+    request_id: str
+    tenant: str
+    run: int
+    status: Status
+    model: str
+    provider_calls: int
+    billed_usd: float
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One POST of a webhook, as it went."""
+
+    number: int
+    started_at: datetime
+    milliseconds: int
+    status: int = 0
+    """The HTTP status; 0: no answer."""
+    code: str = ""
+    """What failed when no answer came; empty after one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One webhook on its way: the same bytes on each attempt."""
+
+    event_id: str
+    request_id: str
+    tenant: str
+    webhook_id: str
+    url: str
+    body: bytes
+    created_at: datetime
+    state: str = "pending"
+    """pending, delivered or exhausted; ``delivered`` is final."""
+    failed: int = 0
+    """Attempts that have failed."""
+    starts: int = 0
+    """Starts of the present attempt; two without a result count as a failure."""
+    holder: str = ""
+    lease_expires_at: datetime | None = None
+    wake_at: datetime | None = None
+    attempts: tuple[Attempt, ...] = field(default=())
+    expire_at: datetime | None = None
+
+
+TRACKS: Final = Collection("tracks", Track)
+USAGE: Final = Collection("usage", UsageRow)
+DELIVERIES: Final = Collection("deliveries", Delivery)
