@@ -47,6 +47,8 @@ class MotifError(Exception):
 class PermanentError(MotifError):
     """Trying the same again cannot succeed."""
 
+    code = "refused"
+
 
 class Malformed(PermanentError):
     """A request that is no event, or no message, that we know."""
@@ -68,6 +70,8 @@ class Forbidden(PermanentError):
 
 class RetryableError(MotifError):
     """The same may succeed later."""
+
+    code = "unavailable"
 
 
 class StoreUnavailable(RetryableError):

@@ -29,7 +29,7 @@ LATER_TYPES: Final = frozenset(
 class Message(BaseModel):
     """Frozen; a reader ignores fields that a newer writer added."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class TrackRequest(Message):

@@ -1,0 +1,58 @@
+"""What every test may ask for: the emulators, a project of its own, the signing keys."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import keys
+from tests.support.emulation import Emulators
+from tests.support.processes import running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and "emulators" in item.fixturenames:
+            item.add_marker("emulators")
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
+    """Google's Pub/Sub and Firestore emulators, their variables set; absent ones are a failure."""
+    running = Emulators(tmp_path_factory.mktemp("emulators"))
+    with pytest.MonkeyPatch.context() as env:
+        try:
+            for name, value in running.start().items():
+                env.setenv(name, value)
+            env.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+            yield running
+        finally:
+            running.stop()
+
+
+@pytest.fixture
+def project(emulators: Emulators) -> str:
+    """A project id that no other test has: isolation in both emulators, for free."""
+    return f"t-{secrets.token_hex(6)}"
+
+
+@pytest.fixture(scope="session")
+def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the OIDC and the signer key."""
+    folder = tmp_path_factory.mktemp("keys")
+    keys.ensure(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def storage(keys_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of our Cloud Storage, its variable set."""
+    folder = tmp_path_factory.mktemp("storage")
+    arguments = "--data", folder / "data", "--keys", keys_folder
+    with (
+        running("deploy.local.storage", *arguments, log=folder / "log") as url,
+        pytest.MonkeyPatch.context() as env,
+    ):
+        env.setenv("STORAGE_EMULATOR_HOST", url)
+        yield url

@@ -1,0 +1,180 @@
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from services.ingest.tracks import NotRetryable, Tracks
+from shared import rules
+from shared.endings import Ending, announce, end
+from shared.errors import Code, RetryableError
+from shared.gcp.firestore import FirestoreStore
+from shared.messages import decode_event
+from shared.ports import Create
+from shared.track import TRACKS, USAGE, Status, Track
+from tests.support.tracks import SOURCE, TIMING, Outbox, asked, stored_track
+
+
+@pytest.fixture
+def store(project: str) -> Iterator[FirestoreStore]:
+    store = FirestoreStore(project)
+    yield store
+    store.close()
+
+
+def finish(store: FirestoreStore, request_id: str, ending: Ending) -> Status | None:
+    def judge(_track: Track, _now: datetime) -> Ending:
+        return ending
+
+    nonce = uuid.uuid4().hex
+    return end(store, request_id, judge, nonce=nonce, source=SOURCE, timing=TIMING)
+
+
+def document(store: FirestoreStore, request_id: str) -> Track:
+    track = store.get(TRACKS, request_id).value
+    assert track is not None
+    return track
+
+
+def failed() -> Ending:
+    return Ending(Status.FAILED, error=rules.failure(Code.MODEL_REJECTED, "no"))
+
+
+def test_an_ending_is_state_usage_row_and_announcement_in_one(store: FirestoreStore) -> None:
+    request_id = stored_track(store, callback_url="https://x.example/h", metadata={"k": "v"})
+    assert finish(store, request_id, failed()) == Status.FAILED
+    track = document(store, request_id)
+    (announcement,) = track.announcements
+    event = decode_event(announcement.data)
+    assert (event.type, event.event_id) == ("track.failed.v1", f"{request_id}:1:failed")
+    assert event.error[0].code == "model_rejected"
+    assert event.metadata == {"k": "v"}
+    assert store.get(USAGE, f"{request_id}-1").value is not None
+    assert track.wake_at is not None
+    assert track.expire_at is not None
+
+
+def test_fifty_endings_at_once_leave_one(store: FirestoreStore) -> None:
+    request_id = stored_track(store)
+    gate = threading.Barrier(10)
+
+    def one(k: int) -> Status | None:
+        gate.wait()
+        return finish(store, request_id, Ending(Status.CANCELLED) if k % 2 else failed())
+
+    with ThreadPoolExecutor(10) as pool:
+        won = [status for status in pool.map(one, range(10)) if status]
+    track = document(store, request_id)
+    assert won == [track.status]
+    assert len(track.announcements) == 1
+
+
+def test_announcing_settles_a_track_without_callback(store: FirestoreStore) -> None:
+    request_id = stored_track(store)
+    finish(store, request_id, failed())
+    outbox = Outbox()
+    announce(store, outbox, request_id)
+    announce(store, outbox, request_id, again=True)
+    track = document(store, request_id)
+    assert [attributes["ce-type"] for _, attributes in outbox.sent] == ["track.failed.v1"]
+    assert track.wake_at is None
+
+
+def test_a_callback_keeps_the_track_awake_until_it_is_recorded(store: FirestoreStore) -> None:
+    request_id = stored_track(store, callback_url="https://x.example/h")
+    finish(store, request_id, failed())
+    outbox = Outbox()
+    announce(store, outbox, request_id)
+    assert document(store, request_id).wake_at is not None
+    announce(store, outbox, request_id, again=True)
+    assert outbox.sent[0] == outbox.sent[1]
+
+
+class Broken(Outbox):
+    def publish(self, message: object, attributes: object) -> None:
+        raise RetryableError("no", code="publish_failed")
+
+
+def test_a_failed_publish_leaves_the_announcement_for_the_sweeper(store: FirestoreStore) -> None:
+    request_id = stored_track(store)
+    finish(store, request_id, failed())
+    announce(store, Broken(), request_id)
+    track = document(store, request_id)
+    assert not track.announcements[0].published
+    assert track.wake_at is not None
+
+
+def tracks(store: FirestoreStore) -> tuple[Tracks, Outbox, Outbox]:
+    requests, events = Outbox(), Outbox()
+    use_cases = Tracks(store=store, requests=requests, events=events, timing=TIMING)
+    return use_cases, requests, events
+
+
+def test_forty_submits_with_one_key_make_one_track(store: FirestoreStore) -> None:
+    use_cases, requests, _ = tracks(store)
+    gate = threading.Barrier(40)
+
+    def one(_: int) -> tuple[str, bool]:
+        gate.wait()
+        track, replayed = use_cases.submit(asked(key="k1"))
+        return track.request_id, replayed
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(one, range(40)))
+    assert len({request_id for request_id, _ in answers}) == 1
+    assert sum(not replayed for _, replayed in answers) <= 1
+    assert len(requests.sent) <= 1
+
+
+def test_a_submit_that_is_not_published_is_accepted(store: FirestoreStore) -> None:
+    use_cases = Tracks(store=store, requests=Broken(), events=Outbox(), timing=TIMING)
+    track, _ = use_cases.submit(asked())
+    assert document(store, track.request_id).wake_at is not None
+
+
+def test_retry_runs_a_failed_track_again_once(store: FirestoreStore) -> None:
+    use_cases, requests, _ = tracks(store)
+    request_id = stored_track(store)
+    with pytest.raises(NotRetryable):
+        use_cases.retry("local", request_id)
+    finish(store, request_id, failed())
+    gate = threading.Barrier(8)
+
+    def one(_: int) -> str:
+        gate.wait()
+        try:
+            return str(use_cases.retry("local", request_id).run)
+        except NotRetryable:
+            return "refused"
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = sorted(pool.map(one, range(8)))
+    assert answers == ["2"] + ["refused"] * 7
+    track = document(store, request_id)
+    assert (track.run, track.status, track.error) == (2, Status.QUEUED, None)
+    assert [a.published for a in track.announcements] == [False]
+    assert len(requests.sent) == 1
+
+
+def test_cancel_has_three_answers_for_what_exists(store: FirestoreStore) -> None:
+    use_cases, _, events = tracks(store)
+    free = stored_track(store)
+    assert use_cases.cancel("local", free) == "cancelled"
+    assert use_cases.cancel("local", free) == "already_finished"
+    assert [a["ce-type"] for _, a in events.sent] == ["track.cancelled.v1"]
+    now = store.clock.now()
+    held = replace(
+        document(store, free),
+        request_id="0" * 8,
+        status=Status.RUNNING,
+        announcements=(),
+        holder="x",
+        lease_expires_at=now.replace(year=now.year + 1),
+    )
+    store.commit(Create(TRACKS, held.request_id, held))
+    assert use_cases.cancel("local", held.request_id) == "cancelling"
+    assert use_cases.cancel("local", held.request_id) == "cancelling"
+    assert document(store, held.request_id).cancel_requested
