@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -110,7 +111,8 @@ class Claim:
     def kept(self) -> Iterator[None]:
         """Renew in the background, also while a model call blocks; ends with the block."""
         over = threading.Event()
-        thread = threading.Thread(target=self._renewals, args=(over,), name="renewals")
+        context = copy_context()  # the thread logs as the delivery that started it
+        thread = threading.Thread(target=context.run, args=(self._renewals, over), name="renewals")
         thread.start()
         try:
             yield

@@ -6,7 +6,8 @@ from datetime import datetime
 from itertools import count
 from typing import Final
 
-from services.generator.audio.wav import judge
+from services.generator.audio.pcm import RATE
+from services.generator.audio.wav import judge, read_header
 from services.generator.claim import Claim
 from services.generator.model import (
     Clip,
@@ -63,12 +64,12 @@ class Clips:
             data = self._stored(claim, clip, n)
             if data is None and _refusal(claim.track, clip, n) is None:
                 data = self._buy(claim, clip, n, verdict)
-            found = judge(data) if data is not None else _refusal(claim.track, clip, n)
-            if data is not None and found is None:
+            found = _fault(data, claim.track) if data else _refusal(claim.track, clip, n)
+            if data and found is None:
                 return data
             verdict = found or verdict
             log.info("version refused", extra={"clip": clip, "n": n, "code": verdict})
-        raise AssertionError
+        raise AssertionError("count() has no end")
 
     def _stored(self, claim: Claim, clip: int, n: int) -> bytes | None:
         name = _name(claim, clip, n)
@@ -143,6 +144,13 @@ class Clips:
         claim.owes = False
         claim.write(lambda track, _: rules.clip_stored(track))
         return clip.data if stored else self._objects.read(name)
+
+
+def _fault(data: bytes, track: Track) -> Code | None:
+    """What is wrong with a stored clip; one that is too short cannot be cut to length."""
+    found = judge(data)
+    short = found is None and read_header(data).frames < track.request.duration_seconds * RATE
+    return Code.AUDIO_INVALID if short else found
 
 
 def _name(claim: Claim, clip: int, n: int) -> str:

@@ -67,6 +67,7 @@ class Generator:
                     self.end_unclaimed(message.request_id, message.run)
                 return
             failpoint("after_claim", message.request_id)
+            failpoint("after_each_claim", f"{message.request_id}-{claim.epoch}")
             self._work(claim, message)
 
     def end_unclaimed(self, request_id: str, run: int) -> None:

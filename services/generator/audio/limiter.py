@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from services.generator.audio.loudness import CELL
+from services.generator.audio.loudness import CELL, Peaks
 from services.generator.audio.pcm import BLOCK, RATE, Samples
 
 MAX_REDUCTION_DB: Final = 6.0
@@ -27,7 +27,7 @@ Curve = NDArray[np.float64]
 """Decibels, shape (cells + 1,): the value at each cell boundary, linear in between."""
 
 
-def reduction(peaks_db: NDArray[np.float64], ceiling_db: float) -> Curve:
+def reduction(peaks_db: Peaks, ceiling_db: float) -> Curve:
     """How far each node must be turned down, >= 0 dB, for peaks in dBTP per cell."""
     over = np.pad(np.maximum(peaks_db - ceiling_db, 0.0), 1)
     return _attacked(_released(np.maximum(over[:-1], over[1:])))
@@ -48,7 +48,8 @@ def apply(samples: Samples, gains_db: Curve) -> Iterator[Samples]:
 def _released(need: Curve) -> Curve:
     """The least curve above *need* that falls no faster than the release."""
     slope = _RELEASE_DB * np.arange(len(need))
-    return np.maximum(np.maximum.accumulate(need + slope) - slope, 0.0)
+    released: Curve = np.maximum.accumulate(need + slope) - slope
+    return np.maximum(released, 0.0)
 
 
 def _attacked(held: Curve) -> Curve:
@@ -56,4 +57,5 @@ def _attacked(held: Curve) -> Curve:
     ahead = np.pad(held, (_LOOK_AHEAD, _LOOK_AHEAD), mode="edge")
     holds = sliding_window_view(ahead, _LOOK_AHEAD + 1).max(axis=1)
     window = np.hanning(_LOOK_AHEAD + 3)[1:-1]
-    return np.convolve(holds, window / window.sum(), mode="valid")
+    ramped: Curve = np.convolve(holds, window / window.sum(), mode="valid")
+    return ramped

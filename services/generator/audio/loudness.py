@@ -20,6 +20,9 @@ FLOOR_DB: Final = -120.0
 CELL: Final = 32
 """Frames that share one peak value."""
 
+Peaks = NDArray[np.float64]
+"""dBTP per cell, shape (cells,)."""
+
 _OVERSAMPLING: Final = 4
 _LAYOUT: Final = "stereo"
 _FORMAT: Final = "flt"
@@ -32,17 +35,18 @@ def integrated(parts: Iterable[Samples]) -> float:
     """
     graph = _meter()
     loudness = FLOOR_LUFS
-    for frame in (*_frames(parts), None):
+    for frame in _frames(parts):
         graph.push(frame)
         for measured in _pulled(graph):
             loudness = float(measured.metadata.get("lavfi.r128.I", loudness))
     return max(loudness, FLOOR_LUFS)
 
 
-def cell_peaks(parts: Iterable[Samples]) -> NDArray[np.float64]:
+def cell_peaks(parts: Iterable[Samples]) -> Peaks:
     """True peak in dBTP of both channels together, for each ``CELL`` frames of *parts*."""
     peaks = np.concatenate([_cell_maxima(wave) for wave in _oversampled(parts)])
-    return cast("NDArray[np.float64]", 20 * np.log10(np.maximum(peaks, 10 ** (FLOOR_DB / 20))))
+    decibels: Peaks = 20 * np.log10(np.maximum(peaks, 10 ** (FLOOR_DB / 20)))
+    return decibels
 
 
 def _meter() -> Graph:
@@ -61,7 +65,8 @@ def _pulled(graph: Graph) -> Iterator[AudioFrame]:
             return
 
 
-def _frames(parts: Iterable[Samples]) -> Iterator[AudioFrame]:
+def _frames(parts: Iterable[Samples]) -> Iterator[AudioFrame | None]:
+    """*parts* as libav wants them, one at a time, and its end mark."""
     position = 0
     for part in parts:
         interleaved = np.ascontiguousarray(part).reshape(1, -1)
@@ -70,6 +75,7 @@ def _frames(parts: Iterable[Samples]) -> Iterator[AudioFrame]:
         frame.pts = position
         position += len(part)
         yield frame
+    yield None
 
 
 def _oversampled(parts: Iterable[Samples]) -> Iterator[Samples]:
@@ -80,7 +86,7 @@ def _oversampled(parts: Iterable[Samples]) -> Iterator[Samples]:
         rate=RATE * _OVERSAMPLING,
         frame_size=BLOCK * _OVERSAMPLING,
     )
-    for frame in (*_frames(parts), None):
+    for frame in _frames(parts):
         for finer in resampler.resample(frame):
             yield cast("Samples", finer.to_ndarray())
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 RATE: Final = 48_000
 """Frames per second."""
 CHANNELS: Final = 2
-BLOCK: Final = RATE
-"""Frames that are worked on at a time: what keeps the memory of a step small."""
+BLOCK: Final = RATE // 5
+"""Frames that are worked on at a time (whole cells): what keeps a step's memory small."""
 
 Samples = NDArray[np.float32]
 """Shape (frames, 2), full scale 1.0."""
