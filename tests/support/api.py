@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from flask import Flask
 from google.cloud import firestore
 from werkzeug.test import TestResponse
@@ -14,17 +15,34 @@ from deploy.local.keys import SIGNER_ACCOUNT
 from deploy.local.topology import create_buckets, create_pubsub
 from services.ingest.app import create_app
 from services.ingest.config import Settings
+from shared import rules
 from shared.endings import Ending, end
+from shared.errors import Code
 from shared.gcp.firestore import FirestoreStore
 from shared.messages import TrackRequested, decode_request
 from shared.ports import Snapshot, Update
-from shared.track import TRACKS, Track
+from shared.track import TRACKS, Status, Track
 from tests.support.topics import Topics, fresh_project, topics
 from tests.support.tracks import SOURCE, TIMING
 
 BASE = "https://api.example"
 GOOD = {"prompt": "warm strings at dawn", "duration_seconds": 20}
 SUBSCRIPTION = "eventarc-track-requests"
+
+
+def failed() -> Ending:
+    """An ending that can be retried."""
+    return Ending(Status.FAILED, error=rules.failure(Code.MODEL_REJECTED, "no"))
+
+
+def refused(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The problem+json of an answer that must be this refusal."""
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    body = answer.get_json(force=True)
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["request_id"] == answer.headers["X-Request-Id"]
+    assert body["detail"]
+    return dict(body)
 
 
 class Api:
@@ -44,11 +62,12 @@ class Api:
         self._rows.close()
         self.store.close()
 
-    def make(self, **changes: Any) -> Flask:
+    def make(self, checked: Settings | None = None, **changes: Any) -> Flask:
         """Ingest with other settings; what it did to the root logger is undone."""
         handlers, level = logging.root.handlers[:], logging.root.level
         try:
-            return create_app(self.settings(**changes))
+            with storage_at(self.storage_url):
+                return create_app(checked or self.settings(**changes))
         finally:
             logging.root.handlers[:] = handlers
             logging.root.setLevel(level)
@@ -73,9 +92,15 @@ class Api:
         assert answer.status_code == 202, answer.text
         return str(answer.json["request_id"]) if answer.json else ""
 
+    def state(self, request_id: str, query: str = "") -> dict[str, Any]:
+        """What the API shows of a track."""
+        answer = self.client.get(f"/v1/tracks/{request_id}{query}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.get_json())
+
     def documents(self) -> int:
         """How many tracks there are."""
-        counted = self._rows.collection("tracks").count().get()  # type: ignore[no-untyped-call]  # it has no types
+        counted = self._rows.collection("tracks").count().get()
         return int(counted[0][0].value)
 
     def published(self) -> list[TrackRequested]:
@@ -107,10 +132,19 @@ class Api:
 
 
 @contextmanager
+def storage_at(url: str) -> Iterator[None]:
+    """Storage clients that are made inside talk to *url*."""
+    with pytest.MonkeyPatch.context() as env:
+        env.setenv("STORAGE_EMULATOR_HOST", url)
+        yield
+
+
+@contextmanager
 def api(storage_url: str) -> Iterator[Api]:
-    """A project of its own; STORAGE_EMULATOR_HOST must lead to *storage_url*."""
+    """Ingest in a project of its own."""
     project = fresh_project()
     create_pubsub(project)
-    create_buckets(project, f"{project}-prompts", f"{project}-output")
+    with storage_at(storage_url):
+        create_buckets(project, f"{project}-prompts", f"{project}-output")
     with topics(project) as opened, closing(Api(project, storage_url, opened)) as made:
         yield made

@@ -1,10 +1,11 @@
 """The emulators of one test session."""
 
-import shutil
+import os
 from pathlib import Path
 
 from deploy.local.emulators import Emulator, start_firestore, start_pubsub
 from deploy.local.process import free_port
+from deploy.local.tools import ensure_tools
 
 
 class Emulators:
@@ -19,10 +20,14 @@ class Emulators:
 
     def start(self) -> dict[str, str]:
         """Start both, wait until ready; return the variables that lead clients to them."""
-        java = shutil.which("java") or "java"
-        self.pubsub = start_pubsub(free_port(), self._folder / "pubsub.log", java=java)
+        tools = ensure_tools(os.environ)
+        self.pubsub = start_pubsub(
+            free_port(), self._folder / "pubsub.log", java=tools.java, jars=tools.jars
+        )
         self._running.append(self.pubsub)
-        self.firestore = start_firestore(free_port(), self._folder / "firestore.log", java=java)
+        self.firestore = start_firestore(
+            free_port(), self._folder / "firestore.log", java=tools.java, jars=tools.jars
+        )
         self._running.append(self.firestore)
         for emulator in self._running:
             emulator.ready()

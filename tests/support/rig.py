@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from standardwebhooks import Webhook
 from deploy.local.stack import Stack
 from tests.support.waiting import wait_for
 
+PATIENCE = float(os.environ.get("PATIENCE", "90"))
 ENDED = ("completed", "failed", "cancelled", "expired")
 
 
@@ -79,7 +81,7 @@ class Rig:
     def post(self, track_id: str, action: str) -> requests.Response:
         return self.http.post(f"{self.info['api']}/v1/tracks/{track_id}/{action}", timeout=30)
 
-    def ended(self, track_id: str, seconds: float = 60) -> dict[str, Any]:
+    def ended(self, track_id: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The track once it has ended."""
 
         def look() -> dict[str, Any] | None:
@@ -88,6 +90,17 @@ class Rig:
             return body if body["status"] in ENDED else None
 
         found = wait_for(look, seconds)
+        assert found is not None
+        return found
+
+    def parked(self, sent: Sent) -> dict[str, Any]:
+        """The track's document once it waits for something."""
+
+        def look() -> dict[str, Any] | None:
+            document = self.document(sent.id)
+            return document if document["park"] else None
+
+        found = wait_for(look, PATIENCE)
         assert found is not None
         return found
 
@@ -129,14 +142,13 @@ class Rig:
         return found
 
     def document(self, track_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = (
-            self._firestore().collection("tracks").document(track_id).get().to_dict()
-        )
+        found = self._firestore().collection("tracks").document(track_id).get().to_dict()
+        assert found is not None
         return found
 
     def usage(self, track_id: str) -> list[dict[str, Any]]:
         query = self._firestore().collection("usage").where("request_id", "==", track_id)
-        return [row.to_dict() for row in query.get()]
+        return [row.to_dict() or {} for row in query.get()]
 
     def _firestore(self) -> Firestore:
         if not hasattr(self, "_firestore_client"):

@@ -1,0 +1,66 @@
+"""Workers that die, hang or refuse: the track is overtaken, or ended after ten claims."""
+
+import time
+
+import pytest
+
+from tests.faults.conftest import SCALE
+from tests.support.rig import Rig
+from tests.support.waiting import wait_for
+
+CLAIM_LIFE = 480 + 90 + 60
+"""Budget, lease and one sweep, in unscaled seconds."""
+
+
+@pytest.mark.faults
+def test_ten_dead_claims_fail_the_track_and_a_retry_completes_it(rig: Rig) -> None:
+    rig.arm("after_each_claim", "kill", count=100)
+    sent = rig.submit()
+    assert rig.ended(sent.id, 300)["error"]["code"] == "internal"
+    assert len(rig.shots("after_each_claim")) == 10
+    assert rig.document(sent.id)["attempts"] == 10
+    assert [h["body"].count("track.failed") for h in rig.hooked(sent)] == [1]
+    assert rig.paid(sent) == []
+    rig.disarm()
+    assert rig.post(sent.id, "retry").status_code == 202
+    assert rig.ended(sent.id)["status"] == "completed"
+    assert len(rig.paid(sent)) == 1
+    assert len(rig.usage(sent.id)) == 2
+
+
+@pytest.mark.faults
+def test_a_worker_that_hangs_for_ever_is_overtaken(rig: Rig) -> None:
+    rig.arm("after_mastering", "hang")
+    start = time.monotonic()
+    sent = rig.submit()
+    assert rig.ended(sent.id, 90)["status"] == "completed"
+    assert time.monotonic() - start <= CLAIM_LIFE * SCALE + 15
+    assert len(rig.shots("after_mastering")) == 1
+    assert len(rig.paid(sent)) == 1
+    assert rig.document(sent.id)["epoch"] == 3
+
+
+@pytest.mark.faults
+def test_a_late_worker_is_fenced_off(rig: Rig) -> None:
+    rig.arm("before_renewal", "sleep", count=1, seconds=15)
+    rig.arm("after_mastering", "sleep", count=1, seconds=11)
+    rig.arm("before_finish", "sleep", count=1, seconds=4)
+    sent = rig.submit()
+    assert rig.ended(sent.id)["status"] == "completed"
+    time.sleep(5)
+    fired = {shot.name.split(".")[0] for shot in rig.shots()}
+    assert fired == {"before_renewal", "after_mastering", "before_finish"}
+    (audio,) = rig.document(sent.id)["result"]["audio"]
+    blob = rig.storage().bucket(rig.info["output_bucket"]).get_blob(f"audio/{sent.id}.wav")
+    assert blob.generation == audio["generation"]
+    assert len(rig.paid(sent)) == 1
+    assert len(rig.usage(sent.id)) == 1
+
+
+@pytest.mark.faults
+def test_a_generator_that_refuses_every_push_loses_no_track(rig: Rig) -> None:
+    rig.fault("relay", {"match": {"hop": "requests"}, "action": {"status": 503}, "count": 20})
+    tracks = [rig.submit() for _ in range(2)]
+    wait_for(lambda: rig.fired("relay") >= 20, 200)
+    for sent in tracks:
+        assert rig.ended(sent.id, 120)["status"] == "completed"

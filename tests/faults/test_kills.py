@@ -1,0 +1,50 @@
+"""kill -9 of a service at each failpoint: all tracks complete, nothing is paid for twice."""
+
+import os
+import sys
+
+import pytest
+
+from tests.support.rig import Rig, unpaid_for_nothing
+
+TRACKS = int(os.environ.get("KILL_TRACKS", "3"))
+FAILPOINTS = {
+    "ingest": ["after_submit_commit", "after_publish_request"],
+    "generator": [
+        "after_claim",
+        "before_model_call",
+        "after_model_reply",
+        "after_clip_stored",
+        "after_mastering",
+        "after_audio_stored",
+        "after_metadata_stored",
+        "before_finish",
+        "generator_after_end",
+        "after_publish_event",
+    ],
+    "notifier": [
+        "before_delivery_recorded",
+        "after_delivery_recorded",
+        "after_take_attempt",
+        "after_webhook_sent",
+    ],
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", [name for names in FAILPOINTS.values() for name in names])
+def test_kill(rig: Rig, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.arm(name, "kill", count=TRACKS)
+    tracks = [rig.submit(patient=True) for _ in range(TRACKS)]
+    for sent in tracks:
+        assert rig.ended(sent.id)["status"] == "completed"
+    for sent in tracks:
+        rig.hooked(sent)
+        document = rig.settled(sent.id)
+        assert [a["published"] for a in document["announcements"]] == [True]
+        assert len(rig.usage(sent.id)) == 1
+    unpaid_for_nothing(rig, tracks)
+    fired = len(rig.shots(name))
+    with capsys.disabled():
+        sys.stdout.write(f" {name}: {fired} kills, {TRACKS} tracks ")
+    assert fired >= 1

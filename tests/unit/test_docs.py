@@ -1,0 +1,123 @@
+"""Docs live with the change: settings, message types, routes, codes and targets are in step."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from pydantic_settings import BaseSettings
+
+from services.generator.config import Settings as GeneratorSettings
+from services.ingest import catalog
+from services.ingest.config import Settings as IngestSettings
+from services.ingest.legacy import LegacyRoute
+from services.ingest.routes import TrackRoutes
+from services.ingest.submission import CURES, Submission
+from services.notifier.config import Settings as NotifierSettings
+from shared.errors import Code
+from shared.messages import ENDING_TYPES, LATER_TYPES, TRACK_REQUESTED
+from shared.rules import CURES as CODE_CURES
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SERVICES: dict[str, type[BaseSettings]] = {
+    "ingest": IngestSettings,
+    "generator": GeneratorSettings,
+    "notifier": NotifierSettings,
+}
+
+
+def rows(name: str) -> list[list[str]]:
+    lines = (DOCS / name).read_text().splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+
+
+def test_the_settings_table_is_what_the_services_read() -> None:
+    documented: dict[str, set[tuple[str, str, str]]] = {name: set() for name in SERVICES}
+    text = (DOCS / "operations.md").read_text()
+    table = text[text.index("<!-- settings -->") : text.index("<!-- /settings -->")]
+    for variable, default, services, meaning in re.findall(
+        r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$", table, re.MULTILINE
+    ):
+        for name in SERVICES if services == "all" else services.split(", "):
+            documented[name].add((variable, default, meaning))
+    for name, settings in SERVICES.items():
+        assert documented[name] == {
+            (
+                field.upper(),
+                "required"
+                if info.is_required()
+                else f"`{info.default}`"
+                if info.default not in ("", None)
+                else "empty",
+                info.description,
+            )
+            for field, info in settings.model_fields.items()
+        }
+
+
+def test_every_message_type_is_documented() -> None:
+    text = (DOCS / "messages.md").read_text()
+    for name in {TRACK_REQUESTED, *ENDING_TYPES.values(), *LATER_TYPES}:
+        assert f"`{name}`" in text, name
+
+
+def test_every_route_is_documented() -> None:
+    app = Flask("routes")
+    settings = IngestSettings(
+        gcp_project="p", output_bucket="o", public_url="http://x", signing_account="a"
+    )
+    routes = TrackRoutes(None, None, settings)  # type: ignore[arg-type]  # nothing is called
+    app.register_blueprint(routes.blueprint())
+    app.register_blueprint(LegacyRoute(None, "t").blueprint())  # type: ignore[arg-type]  # same
+    text = (DOCS / "api.md").read_text()
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint == "static":
+            continue
+        path = rule.rule.replace("<track_id>", "{id}").replace("<name>", "{fmt}")
+        method = "POST" if "POST" in (rule.methods or ()) else "GET"
+        assert f"`{method} {path}`" in text, rule
+
+
+def test_every_field_is_documented_and_has_a_cure() -> None:
+    documented = {row[0].strip("`") for row in rows("api.md") if row[0].startswith("`")}
+    assert Submission.model_fields.keys() <= documented
+    assert CURES.keys() == Submission.model_fields.keys()
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_every_error_code_is_documented_and_has_a_cure(code: Code) -> None:
+    assert f"`{code}`" in (DOCS / "api.md").read_text()
+    assert CODE_CURES[code][0].endswith(".")
+
+
+def test_limits_in_the_docs_are_the_limits_in_the_code() -> None:
+    text = (DOCS / "api.md").read_text()
+    assert f"| `duration_seconds` | 1 to {catalog.CLIP_SECONDS} |" in text
+    for style in catalog.STYLES:
+        assert style in text
+
+
+def test_every_decision_is_indexed_and_every_link_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    index = (DOCS / "decisions" / "README.md").read_text()
+    for page in (DOCS / "decisions").glob("0*.md"):
+        assert page.name in index
+
+
+def test_named_functions_exist() -> None:
+    """The table of rules in architecture.md names code; what it names has to be there."""
+    text = (DOCS / "architecture.md").read_text()
+    table = text[text.index("| rule | held by |") : text.index("What cannot be promised")]
+    sources = "\n".join(
+        path.read_text() for top in ("shared", "services") for path in (ROOT / top).rglob("*.py")
+    )
+    for name in re.findall(r"`([A-Za-z_.]+)`", table):
+        if name.endswith(".py") or "/" in name:
+            continue
+        last = name.rpartition(".")[2]
+        assert f"def {last}(" in sources or f"class {last}" in sources or last in {
+            "wake_at", "uuid5", "if_generation_match",
+        }, name  # fmt: skip
