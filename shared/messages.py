@@ -27,9 +27,14 @@ LATER_TYPES: Final = frozenset(
 
 
 class Message(BaseModel):
-    """Frozen; a reader ignores fields that a newer writer added."""
+    """Frozen; a reader ignores fields that a newer writer added.
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    No infinity and no NaN: JSON has none, so they would be written as nulls.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class TrackRequest(Message):
@@ -46,7 +51,7 @@ class TrackRequest(Message):
     model: str = "lyria-002"
     formats: tuple[str, ...] = ("wav",)
     bit_depth: int = 16
-    loudness_lufs: tuple[float, ...] = (-14.0,)
+    loudness_lufs: tuple[float, ...] = Field(default=(-14.0,), max_length=1)
     """Empty: leave the loudness untouched."""
     loop: bool = False
     priority: str = "interactive"
@@ -150,7 +155,7 @@ def decode_event(data: bytes) -> TrackEvent:
 
 def _decode(model: type[M], data: bytes) -> M:
     try:
-        return model.model_validate_json(data)
+        return model.model_validate_json(data, strict=True)
     except (ValidationError, RecursionError) as exc:
         problems = exc.errors(include_input=False) if isinstance(exc, ValidationError) else []
         where = ", ".join(".".join(map(str, p["loc"])) or "body" for p in problems) or "body"

@@ -142,10 +142,15 @@ def _wait(track: Track, park: Park, timing: Timing) -> float:
     if park is Park.STOPPED:
         return 0
     if park is Park.QUOTA:
-        return min(timing.quota_backoff * 2.0**track.faults, timing.quota_backoff_limit)
+        return _doubled(timing.quota_backoff, track.faults, timing.quota_backoff_limit)
     if park is Park.FAULT:
-        return min(timing.fault_backoff * 2.0**track.faults, timing.fault_backoff_limit)
+        return _doubled(timing.fault_backoff, track.faults, timing.fault_backoff_limit)
     return timing.slot_wait
+
+
+def _doubled(first: float, times: int, limit: float) -> float:
+    # A week of waiting counts beyond 1023, where a float's exponent ends.
+    return min(first * 2.0 ** min(times, 64), limit)
 
 
 def given_up(track: Track, now: datetime, timing: Timing) -> bool:
@@ -156,7 +161,7 @@ def given_up(track: Track, now: datetime, timing: Timing) -> bool:
 
 def moved_on(track: Track, now: datetime, timing: Timing) -> Track:
     """The sweeper has seen the row: look again later, at a growing distance."""
-    wait = min(timing.wake * 2.0**track.wakes, timing.wake_limit)
+    wait = _doubled(timing.wake, track.wakes, timing.wake_limit)
     at = now + seconds(wait)
     if not track.status.ended:
         at = min(at, track.deadline) if track.deadline > now else now + seconds(timing.wake)

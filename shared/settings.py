@@ -12,7 +12,9 @@ from shared.timing import Timing
 class CommonSettings(BaseSettings):
     """Read once at start-up, never changed; ``GCP_PROJECT`` is field ``gcp_project``."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     gcp_project: str = Field(description="Google Cloud project id")
     gcp_region: str = Field("us-central1", description="Region of buckets, triggers and services")

@@ -1,6 +1,7 @@
 """The time chain: every duration of the protocol in one place, asserted at start-up."""
 
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Timing:
         """
         chain = (self.model_attempt, self.budget, self.request_timeout, self.ack_deadline)
         held = (self.renew, self.fresh, self.lease)
-        if list(chain) != sorted(set(chain)) or list(held) != sorted(set(held)) or held[0] <= 0:
+        if not (_grows(chain) and _grows(held)):
             raise ValueError(
                 "the time chain must grow: model attempt < handler budget < request timeout < "
                 f"ack deadline ({chain}); renewal < fresh < lease ({held})",
@@ -50,3 +51,7 @@ class Timing:
         if self.webhook_attempt >= self.delivery_lease:
             raise ValueError("a webhook attempt must end before its lease does")
         return self
+
+
+def _grows(chain: tuple[float, ...]) -> bool:
+    return all(earlier < later for earlier, later in pairwise((0.0, *chain)))

@@ -178,7 +178,7 @@ class Attempt:
     status: int = 0
     """The HTTP status; 0: no answer."""
     code: str = ""
-    """What failed when no answer came; empty after one."""
+    """What went wrong, in one word; empty for a plain HTTP status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
