@@ -1,0 +1,57 @@
+"""One call: words and a seed in, a finished WAV out."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from deploy.local.vertex.music.compose import Part, compose
+from deploy.local.vertex.music.grooves import KICK
+from deploy.local.vertex.music.perform import seconds
+from deploy.local.vertex.music.piece import Piece
+from deploy.local.vertex.music.prompts import read
+from deploy.local.vertex.music.render import render
+from deploy.local.vertex.music.space import Audio, add_echo, add_reverb, duck, master
+from deploy.local.vertex.music.wav import FRAMES, wav
+
+_SENDS: Final = {"drums": 0.25, "dry": 0.05, "room": 1.0, "echo": 1.0}
+"""How much of each bus goes to the room."""
+_DUCK_SECONDS: Final = 0.35
+
+
+def sketch(prompt: str, negative_prompt: str, seed: int, font: Path) -> bytes:
+    """32.768 s of music as WAV bytes; equal arguments give equal bytes, in any process.
+
+    Raises RuntimeError if the SoundFont cannot be read.
+    """
+    identity = f"{prompt}\n{negative_prompt}"
+    piece, parts = compose(read(prompt, negative_prompt), identity, f"{identity}\n{seed}")
+    last_chord = seconds(piece, piece.final.start)
+    return wav(master(_mixed(piece, parts, font), last_chord))
+
+
+def _mixed(piece: Piece, parts: list[Part], font: Path) -> Audio:
+    mix = np.zeros((FRAMES, 2), np.float32)
+    send = np.zeros(FRAMES, np.float32)
+    for bus, share in _SENDS.items():
+        players = [part for part in parts if part.line.bus == bus]
+        if players:
+            sound = render(piece, players, font)
+            _treat(sound, piece, parts, bus)
+            mix += sound
+            sound *= np.float32(share * piece.style.space.wet)
+            send += sound[:, 0]
+            send += sound[:, 1]
+    add_reverb(mix, send, piece.style.space.decay)
+    return mix
+
+
+def _treat(sound: Audio, piece: Piece, parts: list[Part], bus: str) -> None:
+    """What happens to one bus before it meets the others."""
+    space = piece.style.space
+    if bus == "echo" and space.echo:
+        add_echo(sound, space.echo_beats * 60 / piece.bpm, space.echo)
+    if bus != "drums" and space.pump:
+        drums = (note for part in parts if part.line.bus == "drums" for note in part.notes)
+        kicks = [seconds(piece, note.beat) for note in drums if note.pitch == KICK]
+        duck(sound, kicks, space.pump, _DUCK_SECONDS)

@@ -1,0 +1,87 @@
+"""Instrumental: guitars, piano and strings under a singing lead."""
+
+from typing import Final
+
+from deploy.local.vertex.music.style import Harmony, Line, Space, Style, Tune
+
+INSTRUMENTAL: Final = Style(
+    tempi=(76, 100, 128),
+    major=Harmony(
+        scale="major",
+        a=("I V vi IV", "Iadd9 V/3 vi7 IVadd9", "I vi IV V", "vi IV I V"),
+        b=("IV V iii vi", "vi iii IV V", "ii7 V I/3 IV"),
+        cadence="Vsus4,V",
+        end="Iadd9",
+    ),
+    minor=Harmony(
+        scale="minor",
+        a=("i bVI bIII bVII", "i bVII bVI bVII", "i iv bVI V"),
+        b=("bVI bVII i bIII", "iv i bVI V", "bIII bVII iv V"),
+        cadence="Vsus4,V",
+        end="iadd9",
+    ),
+    major_share=0.8,
+    keys=(0, 2, 4, 5, 7, 9),
+    tune=Tune(
+        cells=("x--x--x-", "x-x-x---", "..x-x-xx", "x---x-xx", "x-xxx---", ".xx-x-x-"),
+        closes=("x---x---", "x-x-x---", "x-------"),
+    ),
+    space=Space(decay=1.7, wet=0.22),
+    groove="pop",
+    ritard=0.4,
+    lines=(
+        Line("drums", "drums", (8,), 0, 127, -4, "ABCF", bus="drums"),
+        Line(
+            "bass",
+            "bass",
+            (33, 35),
+            28,
+            52,
+            -1,
+            "ABCF",
+            bus="dry",
+            patterns=("R-----R-5---R-a-", "R-----5-R-----a-", "R---R-5-R---3-a-"),
+        ),
+        Line(
+            "fingers",
+            "pattern",
+            (25, 24),
+            48,
+            69,
+            -5,
+            "IAF",
+            pan=-0.35,
+            gate=1.6,
+            patterns=("02132431", "03213231", "01232123"),
+        ),
+        Line(
+            "strum",
+            "pattern",
+            (25,),
+            48,
+            69,
+            -9,
+            "BC",
+            pan=-0.4,
+            spread=0.5,
+            roll=0.02,
+            shape="open",
+            patterns=("X---o-x-o-x-o-x-", "X---x-xo..xox-xo"),
+        ),
+        Line(
+            "keys",
+            "pattern",
+            (0,),
+            55,
+            79,
+            -6,
+            "BCF",
+            pan=0.3,
+            gate=1.0,
+            patterns=("x---0-2-x---1-2-", "x-----x-----x---"),
+        ),
+        Line("strings", "sustain", (48, 49), 55, 79, -11, "BCF", spread=0.6),
+        Line("lead", "melody", (73, 71, 40, 0, 11), 64, 86, -2, "ABCF", pan=0.1),
+        Line("answer", "guide", (42, 60), 48, 67, -8, "CF", pan=-0.2),
+    ),
+)

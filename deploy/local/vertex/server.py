@@ -1,0 +1,79 @@
+"""`:predict` of `lyria-002` over HTTP: validate, spoil as told, compose, take the time, bill."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.local.faults import Faults, apply
+from deploy.local.http import Request, Response
+from deploy.local.vertex.call import Call, Refused, read
+from deploy.local.vertex.clips import Clips
+from deploy.local.vertex.errors import ERRORS
+from deploy.local.vertex.ledger import Ledger
+from deploy.local.vertex.replies import REPLIES
+
+_JSON = "application/json; charset=UTF-8"
+_NAMES: Mapping[str, Mapping[str, Any]] = {"error": ERRORS, "reply": REPLIES}
+
+
+class Vertex:
+    """The stand-in, as a handler of the HTTP base.
+
+    Fault rules match on `prompt` and `seed`. Beside the general actions there are
+    `{"error": NAME}` (with `retry_after` seconds if wanted), which is not paid, and
+    `{"reply": NAME}`, which is; so are `cut`, `stall` and `commit_then_reset`, whose reply is
+    spoiled after the audio was made. `status` and `reset` do no work and cost nothing.
+    """
+
+    def __init__(self, folder: Path, clips: Clips, latency: float) -> None:
+        """Answer a good call after `latency` seconds, the time of composing included."""
+        self._ledger = Ledger(folder)
+        self._faults = Faults(folder, ("prompt", "seed"), ("error", "reply", "retry_after"))
+        self._clips = clips
+        self._latency = latency
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        control = _misnamed(request) or self._faults.endpoint(request)
+        if control:
+            return control
+        start = time.monotonic()
+        call = None
+        try:
+            call = read(request)
+            request.fault = self._faults.take(prompt=call.prompt, seed=_seed(call))
+            response = apply(request, lambda _: self._predict(call, request.fault, start))
+        except Refused as refused:
+            response = refused.refusal.response()
+        status = None if response.reset else response.status
+        self._ledger.answered(call, status, time.monotonic() - start)
+        return response
+
+    def _predict(self, call: Call, fault: Mapping[str, Any], start: float) -> Response:
+        if "error" in fault:
+            return ERRORS[fault["error"]].response(fault.get("retry_after"))
+        spoil = REPLIES.get(fault.get("reply", ""))
+        body = spoil(lambda: self._clips.wav(call)) if spoil else self._clips.reply(call)
+        time.sleep(max(0.0, start + self._latency - time.monotonic()))
+        self._ledger.paid(call, time.monotonic() - start)
+        return Response(200, body, _JSON)
+
+
+def _seed(call: Call) -> str:
+    return "" if call.seed is None else str(call.seed)
+
+
+def _misnamed(request: Request) -> Response | None:
+    """The refusal of a rule whose error or reply nobody knows."""
+    if (request.method, request.path) != ("POST", "/_faults"):
+        return None
+    try:
+        actions = [rule["action"] for rule in json.loads(request.body)]
+        wrong = [
+            a[k] for a in actions for k, names in _NAMES.items() if k in a and a[k] not in names
+        ]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return Response.json({"error": f"unknown: {wrong}"}, 400) if wrong else None
