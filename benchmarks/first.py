@@ -86,7 +86,7 @@ def _overhead(http: requests.Session, stack: Stack, api: str) -> float:
     if ended["status"] != "completed":
         raise RuntimeError(ended)
     (call,) = _calls(stack)[before:]
-    return took - float(call["latency"])
+    return took - float(call["latency_seconds"])
 
 
 def _calls(stack: Stack) -> list[Any]:

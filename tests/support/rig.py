@@ -13,6 +13,7 @@ from typing import Any
 import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.firestore import Client as Firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.storage import Client as Storage
 from standardwebhooks import Webhook
 
@@ -147,7 +148,11 @@ class Rig:
         return found
 
     def usage(self, track_id: str) -> list[dict[str, Any]]:
-        query = self._firestore().collection("usage").where("request_id", "==", track_id)
+        query = (
+            self._firestore()
+            .collection("usage")
+            .where(filter=FieldFilter("request_id", "==", track_id))
+        )
         return [row.to_dict() or {} for row in query.get()]
 
     def _firestore(self) -> Firestore:
