@@ -43,8 +43,8 @@ def test_a_worker_that_hangs_for_ever_is_overtaken(rig: Rig) -> None:
 @pytest.mark.faults
 def test_a_late_worker_is_fenced_off(rig: Rig) -> None:
     rig.arm("before_renewal", "sleep", count=1, seconds=15)
-    rig.arm("after_mastering", "sleep", count=1, seconds=11)
-    rig.arm("before_finish", "sleep", count=1, seconds=4)
+    rig.arm("after_mastering", "sleep", count=1, seconds=9)
+    rig.arm("before_finish", "sleep", count=1, seconds=8)
     sent = rig.submit()
     assert rig.ended(sent.id)["status"] == "completed"
     time.sleep(5)
