@@ -20,4 +20,4 @@ def running(module: str, *arguments: str | Path, log: Path, **env: str) -> Itera
         yield f"http://127.0.0.1:{port}"
     finally:
         code = process.stop()
-    assert code == 0, log.read_text()
+    assert code == 0, f"{module} ended with {code}:\n{log.read_text()}"

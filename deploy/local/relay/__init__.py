@@ -1,0 +1,1 @@
+"""A local Eventarc and Cloud Scheduler: what calls the services' private endpoints."""

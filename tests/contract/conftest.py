@@ -1,0 +1,26 @@
+"""The public API, and the Cloud Storage stand-in as a process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.api import Api, api
+from tests.support.emulation import Emulators
+from tests.support.processes import running
+
+
+@pytest.fixture(scope="session")
+def storage_url(tmp_path_factory: pytest.TempPathFactory, keys_folder: Path) -> Iterator[str]:
+    """Cloud Storage and IAM as the process that they are in the local stack."""
+    folder = tmp_path_factory.mktemp("storage-process")
+    arguments = ("--data", folder / "data", "--keys", keys_folder)
+    with running("deploy.local.storage", *arguments, log=folder / "log") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def public_api(emulators: Emulators, storage_url: str) -> Iterator[Api]:
+    """Ingest in a project that one module's tests share."""
+    with api(storage_url) as made:
+        yield made
