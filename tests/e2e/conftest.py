@@ -2,26 +2,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local import ports
-from deploy.local.stack import Stack
 from tests.support.rig import Rig
+from tests.support.rigs import running_rig
 
 
 @pytest.fixture(scope="session")
 def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    folder = tmp_path_factory.mktemp("stack")
-    (folder / "failpoints" / "fired").mkdir(parents=True)
-    stack = Stack.start(folder / "state", {**ports.ANY, "VERTEX_LATENCY_SECONDS": "0.1"})
-    with pytest.MonkeyPatch.context() as env:
-        env.setenv("FIRESTORE_EMULATOR_HOST", stack.info["firestore"])
-        env.setenv("PUBSUB_EMULATOR_HOST", stack.info["pubsub"])
-        env.setenv("STORAGE_EMULATOR_HOST", stack.info["storage"])
-        rig = Rig(stack, folder / "failpoints")
-        try:
-            yield rig
-        finally:
-            rig.close()
-            stack.stop()
+    with running_rig(tmp_path_factory.mktemp("e2e"), {"VERTEX_LATENCY_SECONDS": "0.1"}) as rig:
+        yield rig
 
 
 @pytest.fixture

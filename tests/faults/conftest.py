@@ -2,40 +2,27 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local import ports
-from deploy.local.stack import Stack
+from tests.support.poison import publish_poison
 from tests.support.rig import Rig
+from tests.support.rigs import FAST, running_rig
 
 SCALE = 0.05
-FAST = {
-    "TIME_SCALE": str(SCALE),
-    "WEBHOOK_TIME_SCALE": "0.02",
-    "VERTEX_PRERENDERED": "1",
-    "VERTEX_LATENCY_SECONDS": "0.1",
-    "WORK_SLOTS": "8",
-}
 
 
 @pytest.fixture(scope="session")
 def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    folder = tmp_path_factory.mktemp("stack")
-    failpoints = folder / "failpoints"
-    (failpoints / "fired").mkdir(parents=True)
-    stack = Stack.start(folder / "state", {**ports.ANY, **FAST, "FAILPOINTS": str(failpoints)})
-    with pytest.MonkeyPatch.context() as env:
-        env.setenv("FIRESTORE_EMULATOR_HOST", stack.info["firestore"])
-        env.setenv("PUBSUB_EMULATOR_HOST", stack.info["pubsub"])
-        env.setenv("STORAGE_EMULATOR_HOST", stack.info["storage"])
-        rig = Rig(stack, failpoints)
-        try:
-            yield rig
-        finally:
-            rig.close()
-            stack.stop()
+    with running_rig(tmp_path_factory.mktemp("faults"), {**FAST, "TIME_SCALE": str(SCALE)}) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="session")
+def poisoned(shared_rig: Rig) -> dict[str, set[bytes]]:
+    """Poison, on its way from the start: ten attempts take two scaled minutes."""
+    return publish_poison(shared_rig)
 
 
 @pytest.fixture
-def rig(shared_rig: Rig) -> Iterator[Rig]:
+def rig(poisoned: object, shared_rig: Rig) -> Iterator[Rig]:
     yield shared_rig
     shared_rig.disarm()
     for marker in (shared_rig.failpoints / "fired").iterdir():

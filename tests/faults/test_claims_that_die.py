@@ -1,18 +1,22 @@
 """Workers that die, hang or refuse: the track is overtaken, or ended after ten claims."""
 
 import time
+import uuid
+from pathlib import Path
 
 import pytest
 
+from services.ingest.tracks import keyed
 from tests.faults.conftest import SCALE
 from tests.support.rig import Rig
+from tests.support.rigs import FAST, running_rig
 from tests.support.waiting import wait_for
 
+REFUSALS = 20
 CLAIM_LIFE = 480 + 90 + 60
 """Budget, lease and one sweep, in unscaled seconds."""
 
 
-@pytest.mark.faults
 def test_ten_dead_claims_fail_the_track_and_a_retry_completes_it(rig: Rig) -> None:
     rig.arm("after_each_claim", "kill", count=100)
     sent = rig.submit()
@@ -28,7 +32,6 @@ def test_ten_dead_claims_fail_the_track_and_a_retry_completes_it(rig: Rig) -> No
     assert len(rig.usage(sent.id)) == 2
 
 
-@pytest.mark.faults
 def test_a_worker_that_hangs_for_ever_is_overtaken(rig: Rig) -> None:
     rig.arm("after_mastering", "hang")
     start = time.monotonic()
@@ -40,7 +43,6 @@ def test_a_worker_that_hangs_for_ever_is_overtaken(rig: Rig) -> None:
     assert rig.document(sent.id)["epoch"] == 3
 
 
-@pytest.mark.faults
 def test_a_late_worker_is_fenced_off(rig: Rig) -> None:
     rig.arm("before_renewal", "sleep", count=1, seconds=15)
     rig.arm("after_mastering", "sleep", count=1, seconds=9)
@@ -57,10 +59,30 @@ def test_a_late_worker_is_fenced_off(rig: Rig) -> None:
     assert len(rig.usage(sent.id)) == 1
 
 
-@pytest.mark.faults
 def test_a_generator_that_refuses_every_push_loses_no_track(rig: Rig) -> None:
-    rig.fault("relay", {"match": {"hop": "requests"}, "action": {"status": 503}, "count": 20})
-    tracks = [rig.submit() for _ in range(2)]
-    wait_for(lambda: rig.fired("relay") >= 20, 200)
+    keys = [uuid.uuid4().hex for _ in range(2)]
+    ids = "|".join(str(keyed("local", key)) for key in keys)
+    match = {"hop": "requests", "request_id": ids}
+    rig.fault("relay", {"match": match, "action": {"status": 503}, "count": REFUSALS})
+    tracks = [rig.submit(key=key) for key in keys]
+    wait_for(lambda: rig.fired("relay") == REFUSALS, 200)
     for sent in tracks:
         assert rig.ended(sent.id, 120)["status"] == "completed"
+
+
+HOUR_SCALE = 0.01
+
+
+@pytest.mark.faults
+def test_an_hour_of_refused_pushes_loses_no_track(tmp_path: Path) -> None:
+    with running_rig(tmp_path, {**FAST, "TIME_SCALE": str(HOUR_SCALE)}) as rig:
+        refuse = {"match": {"hop": "requests"}, "action": {"status": 503}, "count": -1}
+        rig.fault("relay", refuse)
+        tracks = [rig.submit() for _ in range(4)]
+        time.sleep(3600 * HOUR_SCALE)
+        assert rig.fired("relay") >= len(tracks) * 10
+        assert {rig.get(sent.id)["status"] for sent in tracks} == {"queued"}
+        rig.calm("relay")
+        for sent in tracks:
+            assert rig.ended(sent.id)["status"] == "completed"
+            rig.hooked(sent)

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from tests.support.rig import Rig, unpaid_for_nothing
+from tests.support.rig import Rig, Sent, unpaid_for_nothing
 
-TRACKS = int(os.environ.get("KILL_TRACKS", "3"))
+TRACKS = int(os.environ.get("KILL_TRACKS", "10"))
+KILLS = int(os.environ.get("KILLS", "2"))
 FAILPOINTS = {
     "ingest": ["after_submit_commit", "after_publish_request"],
     "generator": [
@@ -30,12 +31,11 @@ FAILPOINTS = {
     ],
 }
 
+STAGES = [name for names in FAILPOINTS.values() for name in names]
 
-@pytest.mark.faults
-@pytest.mark.parametrize("name", [name for names in FAILPOINTS.values() for name in names])
-def test_kill(rig: Rig, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    rig.arm(name, "kill", count=TRACKS)
-    tracks = [rig.submit(patient=True) for _ in range(TRACKS)]
+
+def completed(rig: Rig, tracks: list[Sent]) -> None:
+    """All tracks completed, announced once, called back with one id and one body, paid once."""
     for sent in tracks:
         assert rig.ended(sent.id)["status"] == "completed"
     for sent in tracks:
@@ -44,7 +44,21 @@ def test_kill(rig: Rig, name: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert [a["published"] for a in document["announcements"]] == [True]
         assert len(rig.usage(sent.id)) == 1
     unpaid_for_nothing(rig, tracks)
+
+
+def test_one_kill_at_every_stage(rig: Rig) -> None:
+    for name in STAGES:
+        rig.arm(name, "kill")
+    completed(rig, [rig.submit(patient=True) for _ in range(4)])
+    assert {shot.name.partition(".")[0] for shot in rig.shots()} == set(STAGES)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", STAGES)
+def test_kill(rig: Rig, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.arm(name, "kill", count=KILLS)
+    completed(rig, [rig.submit(patient=True) for _ in range(TRACKS)])
     fired = len(rig.shots(name))
     with capsys.disabled():
         sys.stdout.write(f" {name}: {fired} kills, {TRACKS} tracks ")
-    assert fired >= 1
+    assert fired == KILLS

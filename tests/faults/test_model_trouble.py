@@ -5,7 +5,6 @@ import pytest
 from tests.support.rig import Rig
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize(
     ("action", "attempts"),
     [({"error": "internal"}, 0), ({"error": "unavailable"}, 0), ({"cut": 4000}, 1)],

@@ -70,6 +70,14 @@ def test_a_slot_and_a_budget_never_double(park: Park) -> None:
     assert waits(park, 5) == [10] * 5
 
 
+def test_waiting_for_a_slot_makes_no_fault_longer() -> None:
+    track = new()
+    for _ in range(5):
+        track = rules.parked(claimed(track), Park.SLOT, START, TIMING)
+    track = rules.parked(claimed(track), Park.FAULT, START, TIMING)
+    assert track.not_before == START + timedelta(seconds=10)
+
+
 def test_a_stopped_process_makes_nobody_wait() -> None:
     assert waits(Park.STOPPED, 3) == [0] * 3
 
@@ -226,8 +234,9 @@ def test_an_open_track_never_rests() -> None:
 
 
 def test_a_retry_starts_afresh_and_keeps_what_was_paid() -> None:
-    worn = replace(
-        versions(1, 2),
+    worn = rules.refused(versions(1, 2), 0, 1, "prompt_recitation")
+    over = replace(
+        ending(worn, Status.FAILED, START),
         attempts=10,
         faults=5,
         refused_since=START,
@@ -237,8 +246,6 @@ def test_a_retry_starts_afresh_and_keeps_what_was_paid() -> None:
         wakes=7,
         progress=0.8,
     )
-    worn = rules.refused(worn, 0, 1, "prompt_recitation")
-    over = ending(worn, Status.FAILED, START)
     later = START + timedelta(days=3)
     track = rules.retried(over, "n2", later, TIMING)
     fresh = new()

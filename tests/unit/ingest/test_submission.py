@@ -1,0 +1,175 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from services.ingest import catalog
+from services.ingest.bodies import fingerprint, parse, to_object
+from services.ingest.submission import CURES, Submission, parameters
+from shared.messages import TrackRequested, decode_request, encode
+from shared.problems import Problem
+from tests.support.topics import track_requested
+
+NOBODY: frozenset[str] = frozenset()
+GOOD = {"prompt": "warm strings at dawn"}
+TEXT = st.text(st.characters(codec=None), max_size=30)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=8,
+)
+PROMPT = st.text("abcdefghij äöü", max_size=495).map(lambda text: f"five{text}x")
+HONEST = st.fixed_dictionaries(
+    {"prompt": PROMPT},
+    optional={
+        "style": st.sampled_from(catalog.STYLES),
+        "tempo": st.sampled_from(catalog.TEMPO_WORDS) | st.integers(40, 220),
+        "duration_seconds": st.integers(1, 32),
+        "negative_prompt": st.text("abc \u0301", max_size=500),
+        "seed": st.none() | st.integers(0, 2**31 - 1),
+        "loudness_lufs": st.none() | st.integers(-30, -8) | st.floats(-30, -8),
+        "callback_events": st.lists(st.sampled_from(catalog.ENDINGS)),
+        "priority": st.sampled_from(["interactive", "batch"]),
+        "metadata": st.dictionaries(
+            st.text("ab.é", min_size=1, max_size=64), st.text("ab ", max_size=512), max_size=16
+        ),
+        "max_cost_usd": st.none() | st.floats(0, 10),
+        "expires_in_seconds": st.integers(1, 604_800),
+    },
+)
+
+
+def fields() -> st.SearchStrategy[dict[str, Any]]:
+    """Objects whose names are mostly known and whose values are anything."""
+    return st.dictionaries(st.sampled_from(list(CURES)) | TEXT, JSON, max_size=6)
+
+
+@given(fields())
+@example({"\ud800": 1})
+@example({"prompt": "warm strings", "metadata": {"\ud800": "\ud800"}})
+@example({"prompt": "warm strings", "max_cost_usd": 10**400, "loudness_lufs": -(10**400)})
+def test_an_object_is_a_submission_or_a_problem(body: dict[str, Any]) -> None:
+    for whole in (body, {**body, **GOOD}):
+        match outcome(whole):
+            case Problem() as problem:
+                assert problem.status == 400
+                assert problem.code in {"invalid_field", "missing_field", "unknown_field"}
+                assert problem.cure
+                assert problem.errors[0]["field"] == problem.field
+            case Submission() as taken:
+                assert carried(taken).request == taken.to_request()
+
+
+def outcome(body: dict[str, Any]) -> Submission | Problem:
+    try:
+        return parse(body, NOBODY)
+    except Problem as problem:
+        return problem
+
+
+def carried(taken: Submission) -> TrackRequested:
+    """The message of a submission, there and back."""
+    message = track_requested("x").model_copy(update={"request": taken.to_request()})
+    return decode_request(encode(message))
+
+
+@given(HONEST)
+@example({"prompt": "e\u0301" * 500})
+def test_what_is_echoed_is_accepted_as_the_same(body: dict[str, Any]) -> None:
+    request = parse(body, NOBODY).to_request()
+    echoed = json.loads(json.dumps(parameters(request)))
+    assert parse(echoed, NOBODY).to_request() == request
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+@example(b"[" * 100_000)
+@example(b'{"a":' * 100_000)
+@example(b"9" * 5_000)
+@example(b"\xff\xfe{\x00}\x00")
+@example(b"\xed\xa0\x80")
+def test_bytes_are_an_object_or_nothing(raw: bytes) -> None:
+    body = to_object(raw)
+    assert body is None or isinstance(body, dict)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prompt": "fives"},
+        {"prompt": "x" * 500},
+        {"prompt": "  fives  "},
+        {"prompt": "ไวโอลินอบอุ่น"},
+        {"prompt": "می‌خواهم آرام"},
+        {"prompt": "violin 👩‍🎤 solo"},
+        GOOD | {"tempo": 40},
+        GOOD | {"tempo": 220},
+        GOOD | {"duration_seconds": 1},
+        GOOD | {"duration_seconds": 32},
+        GOOD | {"seed": 0},
+        GOOD | {"seed": 2**31 - 1},
+        GOOD | {"loudness_lufs": -30},
+        GOOD | {"loudness_lufs": -8.0},
+        GOOD | {"loudness_lufs": None},
+        GOOD | {"negative_prompt": "x" * 500},
+        GOOD | {"expires_in_seconds": 604_800},
+        GOOD | {"max_cost_usd": 0.06},
+        GOOD | {"metadata": {f"{n:064}": "v" * 512 for n in range(16)}},
+        GOOD | {"callback_url": "https://hooks.example/".ljust(2048, "x")},
+    ],
+    ids=str,
+)
+def test_limits_are_within(body: dict[str, Any]) -> None:
+    assert parse(body, NOBODY).to_request()
+
+
+def test_no_seed_is_another_thing_than_seed_0() -> None:
+    seeds = [parse(GOOD | sent, NOBODY).to_request().seed for sent in ({}, {"seed": 0})]
+    assert seeds == [-1, 0]
+
+
+def test_text_is_kept_in_one_form() -> None:
+    taken = parse({"prompt": " Cafe\u0301 jazz ", "negative_prompt": " drums "}, NOBODY)
+    assert (taken.prompt, taken.negative_prompt) == ("Café jazz", "drums")
+
+
+def test_what_comes_twice_is_kept_once() -> None:
+    events = ["track.failed", "track.completed", "track.failed"]
+    taken = parse(GOOD | {"formats": ["wav", "wav"], "callback_events": events}, NOBODY)
+    assert taken.formats == ["wav"]
+    assert taken.callback_events == events[:2]
+
+
+def test_plain_http_is_for_allowed_targets_only() -> None:
+    body = GOOD | {"callback_url": "http://127.0.0.1:8091/hook"}
+    assert parse(body, frozenset({"http://127.0.0.1:8091"})).callback_url
+    with pytest.raises(Problem, match="callback_url"):
+        parse(body, frozenset({"http://127.0.0.1:8092"}))
+
+
+def test_every_field_has_a_cure() -> None:
+    assert set(CURES) == set(Submission.model_fields)
+
+
+@given(HONEST, st.randoms())
+def test_a_fingerprint_does_not_see_order_and_blanks(body: dict[str, Any], random: Any) -> None:
+    names = list(body)
+    random.shuffle(names)
+    text = json.dumps({name: body[name] for name in names}, indent=3, ensure_ascii=False)
+    again = to_object(text.encode())
+    assert again is not None
+    assert fingerprint(again) == fingerprint(body)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"prompt": "warm strings at dawn."},
+        GOOD | {"style": "instrumental"},
+        GOOD | {"seed": None},
+        GOOD | {"metadata": {}},
+    ],
+)
+def test_a_fingerprint_sees_what_was_sent_and_no_defaults(other: dict[str, Any]) -> None:
+    assert fingerprint(other) != fingerprint(GOOD)
