@@ -1,0 +1,75 @@
+# Motif. `make` prints what there is. Needs Python 3.11 or newer; the rest is set up on first use.
+
+PYTHON := .venv/bin/python
+SETUP := python3 deploy/local/bootstrap.py
+UV := $(PYTHON) -m uv pip compile pyproject.toml --universal --python-version 3.11 --quiet \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --override requirements/overrides.txt
+T ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run up down demo test test-unit lint types faults bench coverage schemas lock clean local dev
+
+##@ Run
+
+run: local ## Set up, start everything here, make a first track; Ctrl-C stops it
+	@$(PYTHON) -m deploy.local run
+
+up: local ## The same in the background; .local/stack.json says where everything is
+	@$(PYTHON) -m deploy.local up
+
+down: local ## Stop what `make up` has started
+	@$(PYTHON) -m deploy.local down
+
+demo: local ## Six tracks, one in each style, from the running stack
+	@$(PYTHON) -m deploy.local demo
+
+##@ Check
+
+test: dev lint types ## Lint, types and all tests (T=tests/unit for some of them)
+	@$(PYTHON) -m pytest $(T) -m "not faults"
+
+test-unit: dev ## Only the tests that need no emulator
+	@$(PYTHON) -m pytest tests/unit
+
+lint: dev ## Ruff: rules and format
+	@$(PYTHON) -m ruff check --quiet .
+	@$(PYTHON) -m ruff format --check --quiet .
+
+types: dev ## mypy, strict
+	@$(PYTHON) -m mypy
+
+faults: dev ## Kills, pauses, races and lost messages, in full counts
+	@RACES=50 $(PYTHON) -m pytest tests/faults
+
+bench: dev ## The figures, each beside its limit
+	@$(PYTHON) benchmarks/first.py
+
+coverage: dev ## Branch coverage of unit and contract tests
+	@$(PYTHON) -m pytest tests/unit tests/contract --cov --cov-branch --cov-report=term-missing
+
+##@ Change
+
+schemas: dev ## Avro schemas, after a change in shared/messages.py
+	@$(PYTHON) -m shared.avro deploy/schemas
+
+lock: dev ## Locked lists, after a change in pyproject.toml
+	@$(UV) --extra dev --output-file requirements/dev.txt
+	@for list in ingest generator notifier local java; do \
+		$(UV) --extra $$list --constraints requirements/dev.txt --output-file requirements/$$list.txt || exit 1; \
+	done
+
+clean: ## Remove everything that was made here, the environment too
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m deploy.local down; fi
+	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## Print this
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+local:
+	@$(SETUP) local
+
+dev:
+	@$(SETUP) dev

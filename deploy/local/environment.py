@@ -1,0 +1,83 @@
+"""The environment of the stack's processes: local defaults, what the caller set, our addresses."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from deploy.local.bootstrap import ROOT
+from deploy.local.layout import Layout
+
+_ACCOUNT: Final = "{}@motif-local.iam.gserviceaccount.com"
+_DEFAULTS: Final = {
+    "GCP_PROJECT": "motif-local",
+    "GCP_REGION": "us-central1",
+    "INPUT_BUCKET": "motif-local-prompts",
+    "OUTPUT_BUCKET": "motif-local-output",
+    "REQUESTS_TOPIC": "track-requests",
+    "EVENTS_TOPIC": "track-events",
+    "PUSH_ACCOUNTS": f"{_ACCOUNT.format('eventarc')},{_ACCOUNT.format('scheduler')}",
+    "SIGNING_ACCOUNT": _ACCOUNT.format("signer"),
+    "LYRIA_MODEL": "lyria-002",
+    "LYRIA_QUOTA_PER_MINUTE": "600",
+    "CORS_ORIGINS": "*",
+}
+_THREADS: Final = {"ingest": "64", "generator": "80", "notifier": "64"}
+# Cloud Run's mark, and credentials of a real project: neither has business here.
+_REMOVED: Final = ("K_SERVICE", "GOOGLE_APPLICATION_CREDENTIALS", "GUNICORN_CMD_ARGS")
+
+
+def environment(layout: Layout, given: Mapping[str, str]) -> dict[str, str]:
+    """What every process gets: *given* wins over our defaults, but not over our addresses.
+
+    So an emulator that the caller's shell points to is left alone.
+    """
+    secret = given.get("WEBHOOK_SECRET") or webhook_secret(layout.state / "webhook_secret")
+    defaults = _DEFAULTS | {
+        "VERTEX_ENDPOINT": layout.url("vertex"),
+        "PUBLIC_URL": layout.url("ingest"),
+        "WEBHOOK_SECRET": secret,
+    }
+    env = {name: value for name, value in given.items() if name not in _REMOVED}
+    env = env | {name: given.get(name) or default for name, default in defaults.items()}
+    return env | _addresses(layout, env)
+
+
+def service_environment(name: str, layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
+    """*env* with what only the service *name* gets."""
+    own = {
+        "BIND": "127.0.0.1",
+        "PORT": str(layout.ports[name]),
+        "THREADS": _THREADS[name],
+        "PUSH_AUDIENCE": layout.url(name),
+        "OPENBLAS_NUM_THREADS": "1",  # the generator's threads are its parallelism
+    }
+    return {**env, **own}
+
+
+def webhook_secret(file: Path) -> str:
+    """The stack's own ``whsec_`` secret (Standard Webhooks 1.0.0), made once."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
+    return file.read_text().strip()
+
+
+def _addresses(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
+    targets = filter(None, (env.get("WEBHOOK_ALLOWED_TARGETS"), layout.url("sink")))
+    # A proxy of the caller's must not stand between our own processes.
+    direct = ",".join(filter(None, (env.get("NO_PROXY") or env.get("no_proxy"), "127.0.0.1")))
+    return {
+        "GOOGLE_CLOUD_PROJECT": env["GCP_PROJECT"],
+        "PUBSUB_EMULATOR_HOST": layout.host("pubsub"),
+        "FIRESTORE_EMULATOR_HOST": layout.host("firestore"),
+        "STORAGE_EMULATOR_HOST": layout.url("storage"),
+        "IAM_ENDPOINT": layout.url("storage"),
+        "PUSH_AUTH": "verify",
+        "OIDC_CERTS_URL": f"{layout.url('relay')}/certs",
+        "WEBHOOK_ALLOWED_TARGETS": ",".join(targets),
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+        "PYTHONPATH": str(ROOT),
+    }
