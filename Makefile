@@ -17,8 +17,8 @@ run: local ## Set up, start everything here, make a first track; Ctrl-C stops it
 up: local ## The same in the background; .local/stack.json says where everything is
 	@$(PYTHON) -m deploy.local up
 
-down: local ## Stop what `make up` has started
-	@$(PYTHON) -m deploy.local down
+down: ## Stop what `make up` has started
+	@test ! -x $(PYTHON) || $(PYTHON) -m deploy.local down
 
 demo: local ## Six tracks, one in each style, from the running stack
 	@$(PYTHON) -m deploy.local demo
@@ -58,8 +58,7 @@ lock: dev ## Locked lists, after a change in pyproject.toml
 		$(UV) --extra $$list --constraints requirements/dev.txt --output-file requirements/$$list.txt || exit 1; \
 	done
 
-clean: ## Remove everything that was made here, the environment too
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m deploy.local down; fi
+clean: down ## Remove everything that was made here, the environment too
 	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

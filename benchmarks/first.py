@@ -48,15 +48,14 @@ def _start(folder: str, then: Callable[[Stack], None]) -> float:
 def _measure(stack: Stack) -> None:
     api: str = stack.info["api"]
     with requests.Session() as http:
-        _submit(http, api, 1)
+        _ended(http, api, _submit(http, api, 1))  # everything is imported and connected
+        overheads = [_overhead(http, stack, api) for _ in range(TRACKS)]
+        print(f"overhead, 30-s WAV    {statistics.median(overheads):8.2f} s     (limit 1 s)")
+        _memory(stack, api)
         floor = _median(lambda: http.get(f"{api}/live", timeout=10), SUBMITS)
         submit = _median(lambda: _submit(http, api, 1), SUBMITS)
         print(f"submit p50            {submit * 1e3:8.1f} ms    (limit 50 ms)")
         print(f"  an empty request    {floor * 1e3:8.1f} ms    ratio {submit / floor:.1f}")
-        _idle(http, api)
-        overheads = [_overhead(http, stack, api) for _ in range(TRACKS)]
-        print(f"overhead, 30-s WAV    {statistics.median(overheads):8.2f} s     (limit 1 s)")
-    _memory(stack, api)
 
 
 def _submit(http: requests.Session, api: str, seconds: int) -> Any:
@@ -64,13 +63,6 @@ def _submit(http: requests.Session, api: str, seconds: int) -> Any:
     answer = http.post(f"{api}/v1/tracks", json=body, timeout=10)
     answer.raise_for_status()
     return answer.json()["request_id"]
-
-
-def _idle(http: requests.Session, api: str) -> None:
-    """Wait until the tracks of the first measurement are out of the way."""
-    while _ended(http, api, _submit(http, api, 1))["status"] not in ("completed", "failed"):
-        pass
-    time.sleep(15)
 
 
 def _ended(http: requests.Session, api: str, track: str) -> Any:

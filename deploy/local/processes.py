@@ -1,12 +1,8 @@
 """The nine processes of a stack: how each is started, and when it is ready."""
 
-import http.client
-import os
-import signal
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +10,7 @@ from deploy.local.bootstrap import ROOT
 from deploy.local.emulators import Emulator, start_firestore, start_pubsub
 from deploy.local.environment import service_environment
 from deploy.local.layout import Layout
-from deploy.local.process import HOST, NotReady, Process
+from deploy.local.process import NotReady, Process
 from deploy.local.tools import Tools
 
 EMULATORS: Final = ("pubsub", "firestore")
@@ -25,36 +21,6 @@ _SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.02
 
 
-class Service(Process):
-    """One of Motif's services under gunicorn, as on Cloud Run."""
-
-    def __init__(self, name: str, layout: Layout, env: Mapping[str, str]) -> None:
-        """Start it; *env* is the environment that all have."""
-        config = str(ROOT / "deploy" / "gunicorn.conf.py")
-        gunicorn = [sys.executable, "-m", "gunicorn", "-c", config]
-        command = [*gunicorn, f"services.{name}.app:create_app()"]
-        super().__init__(name, command, layout.log(name), service_environment(name, layout, env))
-        self._port = layout.ports[name]
-
-    def ready(self) -> None:
-        """Return when its start-up probe succeeds. Raises NotReady."""
-        end = time.monotonic() + _SECONDS
-        while not self._started():
-            if not self.alive:
-                raise NotReady(f"{self.name} ended with {self._popen.returncode}:\n{self._tail()}")
-            if time.monotonic() > end:
-                raise NotReady(f"{self.name} is not ready on port {self._port}:\n{self._tail()}")
-            time.sleep(_POLL_SECONDS)
-
-    def _started(self) -> bool:
-        with closing(http.client.HTTPConnection(HOST, self._port, timeout=1)) as connection:
-            try:
-                connection.request("GET", "/startup")
-                return connection.getresponse().status == http.HTTPStatus.OK
-            except (OSError, http.client.HTTPException):
-                return False
-
-
 def launch(name: str, layout: Layout, env: Mapping[str, str], tools: Tools) -> Process:
     """Start *name*; see ``wait_ready``."""
     port, log = layout.ports[name], layout.log(name)
@@ -63,7 +29,7 @@ def launch(name: str, layout: Layout, env: Mapping[str, str], tools: Tools) -> P
     if name == "firestore":
         return start_firestore(port, log, java=tools.java, jars=tools.jars)
     if name in SERVICES:
-        return Service(name, layout, env)
+        return Process(name, _gunicorn(name), log, service_environment(name, layout, env))
     module = [sys.executable, "-m", f"deploy.local.{name}", "--port", str(port)]
     return Process(name, [*module, *_arguments(name, layout)], log, env)
 
@@ -74,17 +40,33 @@ def wait_ready(process: Process, layout: Layout) -> None:
     Raises:
         NotReady: it ended, or does not answer within a minute; the text ends with its last lines.
     """
-    if isinstance(process, Emulator | Service):
+    if isinstance(process, Emulator):
         process.ready()
     else:
-        process.wait_ready(layout.ports[process.name])
+        path = "/startup" if process.name in SERVICES else "/"
+        process.wait_ready(layout.ports[process.name], path=path)
 
 
-def end(process: Process) -> None:
-    """Stop *process*, and what has outlived it: gunicorn's worker survives a killed arbiter."""
-    process.stop()
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+def resources(layout: Layout, env: Mapping[str, str]) -> Process:
+    """Start what makes topics, subscriptions and buckets; see ``wait_made``."""
+    command = [sys.executable, "-m", "deploy.local.resources"]
+    return Process("resources", command, layout.log("resources"), env)
+
+
+def wait_made(process: Process) -> None:
+    """Return when ``resources`` has done its work. Raises NotReady."""
+    end = time.monotonic() + _SECONDS
+    while process.alive and time.monotonic() < end:
+        time.sleep(_POLL_SECONDS)
+    if process.stop():
+        raise NotReady(f"no topology:\n{process.log.read_text(errors='replace')}")
+
+
+def _gunicorn(name: str) -> list[str]:
+    """The command of one of Motif's services, as on Cloud Run."""
+    config = str(ROOT / "deploy" / "gunicorn.conf.py")
+    app = f"services.{name}.app:create_app()"
+    return [sys.executable, "-m", "gunicorn", "-c", config, app]
 
 
 def _arguments(name: str, layout: Layout) -> list[str | Path]:

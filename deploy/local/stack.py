@@ -1,21 +1,25 @@
 """A whole local Motif: started at once, restarted in parts, stopped without a trace."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from deploy.local import ports
 from deploy.local.environment import environment
 from deploy.local.layout import Layout
 from deploy.local.process import NotReady, Process
-from deploy.local.processes import ALL, EMULATORS, SERVICES, end, launch, wait_ready
+from deploy.local.processes import (
+    ALL,
+    EMULATORS,
+    SERVICES,
+    launch,
+    resources,
+    wait_made,
+    wait_ready,
+)
 from deploy.local.tools import ensure_tools
-
-_TOPOLOGY_SECONDS: Final = 60
 
 
 class Stack:
@@ -81,7 +85,7 @@ class Stack:
 
         The port stays. An emulator comes back empty, without topics.
         """
-        end(self._running[name])
+        self._running[name].stop()
         self._launch(name)
         wait_ready(self._running[name], self._layout)
 
@@ -102,32 +106,20 @@ class Stack:
         """Stop everything, services first: they put away what they hold. Idempotent."""
         with ThreadPoolExecutor(len(ALL)) as pool:
             for names in (SERVICES, ALL):
-                list(pool.map(end, [p for name, p in self._running.items() if name in names]))
+                wave = [p for name, p in self._running.items() if name in names]
+                list(pool.map(Process.stop, wave))
 
     def _start_all(self) -> None:
         self._layout.clear()
         for name in ALL:
             self._launch(name)
-        for name in ("pubsub", "storage"):
-            wait_ready(self._running[name], self._layout)
-        self._make_topology()
-        for process in self._running.values():
-            wait_ready(process, self._layout)
+        topology = resources(self._layout, self._env)
+        try:
+            for process in self._running.values():
+                wait_ready(process, self._layout)
+            wait_made(topology)
+        finally:
+            topology.stop()
 
     def _launch(self, name: str) -> None:
         self._running[name] = launch(name, self._layout, self._env, self._tools)
-
-    def _make_topology(self) -> None:
-        command = [sys.executable, "-m", "deploy.local.resources"]
-        with self.log("resources").open("wb") as log:
-            made = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._env,
-                timeout=_TOPOLOGY_SECONDS,
-                check=False,
-            )
-        if made.returncode:
-            raise NotReady(f"no topology:\n{self.log('resources').read_text()}")

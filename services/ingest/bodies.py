@@ -6,45 +6,69 @@ from typing import Any, Final
 
 from flask import request
 from pydantic import ValidationError
-from shared.targets import check_target
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from services.ingest.submission import CURES, Submission
 from shared.edge import read_body
 from shared.problems import Problem
+from shared.targets import check_target
 
 MAX_BODY: Final = 32 * 1024
 _DEPTH: Final = 8
+_MOST_ERRORS: Final = 20
+"""Told in one answer: a body of nothing but unknown names would get a megabyte back."""
 
 
 def read_json() -> dict[str, Any]:
     """The present request's body as a JSON object.
 
     Raises:
-        Problem: 415 not JSON by its type, 400 not JSON, or no flat object.
-        RequestEntityTooLarge: 413, noticed while reading.
+        Problem: 413 too long (noticed while reading), 415 not JSON by its type, 400 not JSON,
+            or no flat object.
     """
-    raw = read_body(MAX_BODY)
+    try:
+        raw = read_body(MAX_BODY)
+    except RequestEntityTooLarge:
+        raise Problem(
+            413,
+            "request_entity_too_large",
+            "The body is too long.",
+            field="body",
+            cure=f"Send at most {MAX_BODY} bytes.",
+        ) from None
     if request.mimetype != "application/json":
         raise Problem(
             415,
             "unsupported_media_type",
             "The body must be JSON.",
+            field="Content-Type",
             cure="Send Content-Type: application/json.",
         )
     body = to_object(raw)
     if body is None:
-        detail = "The body is not one JSON object, nested at most eight deep."
+        detail = "The body is not one JSON object, nested at most eight deep, each name once."
         raise Problem(400, "invalid_json", detail, field="body", cure="Send one JSON object.")
     return body
 
 
 def to_object(raw: bytes) -> dict[str, Any] | None:
-    """*raw* as a JSON object, or None when it is none that we take."""
+    """*raw* as a JSON object (RFC 8259, names unique), or None when it is none that we take."""
     try:
-        body = json.loads(raw)
+        body = json.loads(raw, object_pairs_hook=_members, parse_constant=_no_json)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) and not _deep(body, _DEPTH) else None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name comes twice")
+    return members
+
+
+def _no_json(constant: str) -> float:
+    raise ValueError(f"{constant} is Python's, not JSON's")
 
 
 def _deep(value: Any, levels: int) -> bool:
@@ -59,7 +83,7 @@ def parse(body: dict[str, Any], allowed_targets: frozenset[str]) -> Submission:
     """Check one submission.
 
     Raises:
-        Problem: 400 with the first wrong field on top, and all of them in ``errors``.
+        Problem: 400 with the first wrong field on top, and the first twenty in ``errors``.
     """
     try:
         submission = Submission.model_validate(body)
@@ -75,7 +99,7 @@ def parse(body: dict[str, Any], allowed_targets: frozenset[str]) -> Submission:
 
 
 def _error(error: Any) -> dict[str, str]:
-    field = str(error["loc"][0])
+    field = str(next(iter(error["loc"]), "body"))  # no place: a name that is no Unicode text
     if error["type"] == "extra_forbidden":
         return _refusal(field, "is not a field of this request", "unknown_field")
     if error["type"] == "missing":
@@ -96,7 +120,7 @@ def _problem(errors: list[dict[str, str]]) -> Problem:
         f"{first['field']}: {first['detail']}",
         field=first["field"],
         cure=first["cure"],
-        errors=errors,
+        errors=errors[:_MOST_ERRORS],
     )
 
 

@@ -69,13 +69,8 @@ def submission_of(body: dict[str, Any]) -> Submission:
     prompt = wanted.get("prompt")
     if prompt is None:
         raise Refused("Missing required field: prompt")
-    if isinstance(prompt, str) and len(prompt.strip()) not in catalog.PROMPT_LENGTH:
-        few = len(prompt.strip()) < catalog.PROMPT_LENGTH.start
-        raise Refused(
-            "Prompt must be at least 5 characters"
-            if few
-            else "Prompt must be less than 500 characters"
-        )
+    if isinstance(prompt, str):
+        wanted["prompt"] = _stripped(prompt)
     if isinstance(wanted.get("style"), str) and wanted["style"] not in catalog.STYLES:
         wanted["style"] = "instrumental"
     if isinstance(wanted.get("tempo"), str) and wanted["tempo"] not in catalog.TEMPO_WORDS:
@@ -89,6 +84,15 @@ def submission_of(body: dict[str, Any]) -> Submission:
         return Submission.model_validate(wanted)
     except ValidationError as exc:
         raise Refused(f"Invalid field: {exc.errors()[0]['loc'][0]}") from None
+
+
+def _stripped(prompt: str) -> str:
+    text = prompt.strip()
+    if len(text) < catalog.PROMPT_LENGTH.start:
+        raise Refused("Prompt must be at least 5 characters")
+    if len(text) >= catalog.PROMPT_LENGTH.stop:
+        raise Refused("Prompt must be less than 500 characters")
+    return text
 
 
 def _failed(exc: Exception) -> ResponseReturnValue:

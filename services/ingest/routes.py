@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from flask import Blueprint, jsonify, redirect, request
+from flask import Blueprint, current_app, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
 from services.ingest import catalog, views
@@ -15,8 +15,9 @@ from shared.ports import Snapshot, UrlSigner
 from shared.problems import Problem
 from shared.track import Status, Track
 
-_KEY: Final = re.compile(r'"?([\x21\x23-\x5b\x5d-\x7e]{1,255})"?')
+_KEY: Final = re.compile(r'("?)([\x21\x23-\x5b\x5d-\x7e]{1,255})\1')
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WAIT: Final = re.compile("[0-9]{1,2}")
 _LONGEST_WAIT: Final = 60
 
 
@@ -134,7 +135,7 @@ def idempotency_key() -> str:
             field="Idempotency-Key",
             cure="Send a UUID.",
         )
-    return found[1]
+    return found[2]
 
 
 def _affordable(submission: Submission) -> None:
@@ -151,7 +152,7 @@ def _affordable(submission: Submission) -> None:
 
 def _patience() -> float:
     text = request.args.get("wait", "0")
-    if not text.isdecimal() or int(text) > _LONGEST_WAIT:
+    if not _WAIT.fullmatch(text) or int(text) > _LONGEST_WAIT:
         raise Problem(
             400,
             "invalid_field",
@@ -169,4 +170,7 @@ def _checked(track_id: str) -> str:
 
 
 def _no_such_track(_: NoSuchTrack) -> ResponseReturnValue:
-    raise Problem(404, "no_such_track", "There is no such track.")
+    # Flask answers 500 to whatever an error handler raises.
+    return current_app.handle_user_exception(
+        Problem(404, "no_such_track", "There is no such track.")
+    )

@@ -1,5 +1,6 @@
 """The body of ``POST /v1/tracks`` as a strict model, and what cures a refused field."""
 
+import re
 import unicodedata
 from typing import Annotated, Any, Final
 
@@ -18,8 +19,11 @@ from services.ingest import catalog
 from shared.messages import TrackRequest
 
 _SEEDS: Final = 2**31
+_LONGEST_NEGATIVE: Final = 500
 _LONGEST_KEY: Final = 64
 _LONGEST_VALUE: Final = 512
+_RESERVED: Final = re.compile("__.*__")
+"""Firestore refuses such names, also in maps inside a document."""
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories of control, format (so bidirectional too), lone and unassigned code points."""
 _JOINERS: Final = frozenset("\u200c\u200d")
@@ -33,13 +37,13 @@ class Submission(BaseModel):
     word or beats per minute, ``max_cost_usd`` in US dollars.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     prompt: StrictStr
     style: StrictStr = "instrumental"
     tempo: StrictInt | StrictStr = "moderate"
     duration_seconds: Annotated[StrictInt, Field(ge=1, le=catalog.MAX_SECONDS)] = 30
-    negative_prompt: Annotated[StrictStr, Field(max_length=500)] = ""
+    negative_prompt: StrictStr = ""
     seed: Annotated[StrictInt, Field(ge=0, lt=_SEEDS)] | None = None
     formats: Annotated[list[StrictStr], Field(min_length=1)] = list(catalog.FORMATS)
     loudness_lufs: Annotated[StrictFloat, Field(ge=-30, le=-8)] | None = -14.0
@@ -66,7 +70,10 @@ class Submission(BaseModel):
     @field_validator("negative_prompt")
     @classmethod
     def _negative_prompt(cls, value: str) -> str:
-        return _clean(value).strip()
+        text = _clean(value).strip()
+        if len(text) > _LONGEST_NEGATIVE:
+            raise ValueError(f"must have at most {_LONGEST_NEGATIVE} characters: {len(text)}")
+        return text
 
     @field_validator("tempo")
     @classmethod
@@ -93,7 +100,7 @@ class Submission(BaseModel):
     @field_validator("callback_events")
     @classmethod
     def _callback_events(cls, value: list[str]) -> list[str]:
-        return [_one_of(event, catalog.ENDINGS) for event in value]
+        return [_one_of(event, catalog.ENDINGS) for event in dict.fromkeys(value)]
 
     @field_validator("formats")
     @classmethod
@@ -127,6 +134,8 @@ class Submission(BaseModel):
         for key, text in value.items():
             if not 1 <= len(_clean(key)) <= _LONGEST_KEY or len(_clean(text)) > _LONGEST_VALUE:
                 raise ValueError("keys take 1 to 64 characters, values at most 512")
+            if _RESERVED.fullmatch(key):
+                raise ValueError("keys in double underscores are reserved")
         return value
 
     def to_request(self) -> TrackRequest:

@@ -64,7 +64,7 @@ class Tracks:
             KeyReused: another body came under this key.
             StoreUnavailable: nothing is known to be accepted.
         """
-        request_id = str(_keyed(asked.tenant, asked.key) if asked.key else uuid.uuid4())
+        request_id = str(keyed(asked.tenant, asked.key) if asked.key else uuid.uuid4())
         for _ in range(ROUNDS):
             seen = self._store.get(TRACKS, request_id)
             if seen.value is not None:
@@ -191,7 +191,8 @@ class Tracks:
         return True
 
 
-def _keyed(tenant: str, key: str) -> uuid.UUID:
+def keyed(tenant: str, key: str) -> uuid.UUID:
+    """The request id that an idempotency key stands for."""
     return uuid.uuid5(uuid.uuid5(_NAMESPACE, tenant), key)
 
 

@@ -19,6 +19,14 @@ from shared.messages import AudioObject
 LIFETIME: Final = timedelta(minutes=15)
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _TIMEOUT: Final = 10.0
+_NOT_SIGNED: Final = (
+    requests.RequestException,
+    GoogleAuthError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""No answer, or one of another shape."""
 
 
 class IamSigner(AnonymousCredentials, Signing):
@@ -50,7 +58,7 @@ class IamSigner(AnonymousCredentials, Signing):
             answer = self._session().post(self._url, json=payload, timeout=_TIMEOUT)
             answer.raise_for_status()
             return base64.b64decode(answer.json()["signedBlob"])
-        except (requests.RequestException, GoogleAuthError, KeyError, ValueError) as exc:
+        except _NOT_SIGNED as exc:
             raise StorageUnavailable(f"signBlob: {type(exc).__name__}") from exc
 
     def _session(self) -> AuthorizedSession:

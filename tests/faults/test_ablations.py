@@ -61,9 +61,10 @@ ABLATIONS = [
 @pytest.mark.parametrize("ablation", ABLATIONS, ids=lambda a: a.rule)
 def test_without_this_rule_the_suite_fails(ablation: Ablation, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
-    for name in ("shared", "services", "deploy", "tests"):
+    for name in ("shared", "services", "deploy", "tests", "requirements"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tree)
+    (tree / ".venv").symlink_to(ROOT / ".venv")
     file = tree / ablation.file
     code = file.read_text()
     for rule, without in ablation.edits.items():

@@ -167,7 +167,7 @@ def test_an_import_does_nothing(service: str) -> None:
 # Written so that these lines do not name what they look for.
 REGISTRY = re.compile(
     r"pypi\.org|pythonhosted\.org|npmjs\.(org|com)|yarnpkg\.com|crates\.io|rubygems\.org"
-    r"|proxy\.golang\.org|jsdelivr\.net|unpkg\.com|(extra-)?index[-_]url",
+    r"|proxy\.golang\.org|jsdelivr\.net|unpkg\.com|--(?:extra-)?index-url",
     re.IGNORECASE,
 )
 OF_ONE_MACHINE = re.compile(r"(?<![\w.$}{)])/(?:work|root|home|Users)/\w")
@@ -176,6 +176,7 @@ OF_ONE_MACHINE = re.compile(r"(?<![\w.$}{)])/(?:work|root|home|Users)/\w")
 def test_the_patterns_find_what_they_look_for() -> None:
     assert REGISTRY.search(f"https://{'pypi'}.org/simple")
     assert REGISTRY.search(f"--extra-{'index'}-url https://x")
+    assert not REGISTRY.search("--no-emit-index-url")
     for folder in ("work", "root", "home"):
         assert OF_ONE_MACHINE.search(f"log = '/{folder}/x'")
     assert not OF_ONE_MACHINE.search("https://host/work/x ./home/x {base}/work/x")

@@ -151,5 +151,5 @@ class Life(RuleBasedStateMachine):
         assert 0.0 <= self.track.progress <= 1.0
 
 
-Life.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Life.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestLife = Life.TestCase
