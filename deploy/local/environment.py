@@ -52,6 +52,7 @@ def service_environment(name: str, layout: Layout, env: Mapping[str, str]) -> di
         "THREADS": _THREADS[name],
         "PUSH_AUDIENCE": layout.url(name),
         "OPENBLAS_NUM_THREADS": "1",  # the generator's threads are its parallelism
+        "MALLOC_MMAP_THRESHOLD_": str(2**20),  # clips go back to the system when they are done
     }
     return {**env, **own}
 

@@ -9,9 +9,7 @@ from typing import Any, Final, TextIO
 _WIDTH: Final = 30
 _CLEAR: Final = "\r\x1b[K"
 _ADDRESSES: Final = {
-    "Studio": "studio",
     "API": "api",
-    "API docs": "docs",
     "Generator": "generator",
     "Notifier": "notifier",
     "Webhook sink": "webhook_sink",

@@ -54,7 +54,8 @@ def read_json() -> dict[str, Any]:
 def to_object(raw: bytes) -> dict[str, Any] | None:
     """*raw* as a JSON object (RFC 8259, names unique), or None when it is none that we take."""
     try:
-        body = json.loads(raw, object_pairs_hook=_members, parse_constant=_no_json)
+        # NaN and Infinity are no JSON, but a field refuses them by its name: the better answer.
+        body = json.loads(raw, object_pairs_hook=_members)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) and not _deep(body, _DEPTH) else None
@@ -65,10 +66,6 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a name comes twice")
     return members
-
-
-def _no_json(constant: str) -> float:
-    raise ValueError(f"{constant} is Python's, not JSON's")
 
 
 def _deep(value: Any, levels: int) -> bool:

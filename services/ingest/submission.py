@@ -37,7 +37,9 @@ class Submission(BaseModel):
     word or beats per minute, ``max_cost_usd`` in US dollars.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     prompt: StrictStr
     style: StrictStr = "instrumental"

@@ -39,9 +39,6 @@ NOT_AN_OBJECT: dict[str, bytes | str] = {
     "endless number": b'{"seed": ' + b"9" * 5_000 + b"}",
     "duplicate name": b'{"prompt": "warm strings", "prompt": "cold strings"}',
     "duplicate name inside": b'{"prompt": "warm strings", "metadata": {"a": "1", "a": "2"}}',
-    "NaN": b'{"prompt": "warm strings", "duration_seconds": NaN}',
-    "Infinity": b'{"prompt": "warm strings", "max_cost_usd": Infinity}',
-    "-Infinity": b'{"prompt": "warm strings", "loudness_lufs": -Infinity}',
 }
 
 
@@ -103,11 +100,11 @@ WRONG: dict[str, list[Any]] = {
     "negative_prompt": [None, 5, "x" * 501, "drums\n", "\u202e", "\ufb2c" * 200],
     "style": ["polka", "Jazz", "jazz ", "", 5, None, True, ["jazz"], "\ud800"],
     "tempo": ["allegro", "120", "", 39, 221, 0, -120, 120.0, True, None, [120], 10**400],
-    "duration_seconds": [0, -1, 33, 301, 20.5, 20.0, "20", True, None, [20], 10**400],
+    "duration_seconds": [0, -1, 33, 301, 20.5, float("nan"), 20.0, "20", True, None, [20], 10**400],
     "seed": [-1, 2**31, 1.0, "7", True, [7], 10**4000],
     "formats": [[], "wav", ["flac"], ["wav", "mp3"], ["wav", 1], None, {"wav": True}, True],
     "bit_depth": [24, 8, "16", 16.0, True, None],
-    "loudness_lufs": [-30.1, -7.9, 0, "-14", True, [-14], 10**400],
+    "loudness_lufs": [-30.1, -7.9, 0, float("-inf"), "-14", True, [-14], 10**400],
     "loop": [True, 0, 1, "false", None],
     "priority": ["urgent", 1, None, True, ""],
     "callback_events": ["track.failed", ["track.failed.v1"], ["track.queued"], [5], None, {}],
@@ -152,7 +149,7 @@ WRONG: dict[str, list[Any]] = {
         "k=v",
         None,
     ],
-    "max_cost_usd": [-0.01, "1", True, [1], 10**400],
+    "max_cost_usd": [float("inf"), -0.01, "1", True, [1], 10**400],
     "model": ["lyria-003", "LYRIA-002", "", None, 2],
 }
 CASES = [(field, value) for field, values in WRONG.items() for value in values]

@@ -9,7 +9,13 @@ import pytest
 
 from deploy.local.topology import create_pubsub
 from shared.gcp.pubsub import PublishFailed, TopicPublisher
-from shared.messages import encode, event_attributes, request_attributes
+from shared.messages import (
+    ENDING_TYPES,
+    ErrorInfo,
+    encode,
+    event_attributes,
+    request_attributes,
+)
 from tests.support.messages import completed_event
 from tests.support.topics import Topics, topics, track_requested
 
@@ -51,6 +57,17 @@ def test_stored_bytes_are_published_as_they_are(opened: Topics) -> None:
     while len(arrived) < 2:
         arrived += [message.data for message in opened.pull(SUBSCRIPTIONS["track-events"])]
     assert arrived == [data, data]
+
+
+def test_the_schema_takes_every_ending(opened: Topics) -> None:
+    error = ErrorInfo(code="internal", message='ä\n"', cure="", retryable=True)
+    with closing(TopicPublisher(opened.project, "track-events")) as events:
+        for status, kind in ENDING_TYPES.items():
+            changes: dict[str, object] = {"type": kind, "status": status}
+            if status != "completed":
+                changes |= {"result": (), "error": (error,), "metadata": {}}
+            event = completed_event().model_copy(update=changes)
+            events.publish(event, event_attributes(event, "generator"))
 
 
 def broken(**changes: object) -> bytes:
