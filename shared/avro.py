@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel
+from pydantic.fields import FieldInfo
 
 from shared.messages import TrackEvent, TrackRequested
 
@@ -28,7 +29,7 @@ def schema(model: type[BaseModel]) -> dict[str, Any]:
         "namespace": "motif",
         "doc": (model.__doc__ or "").strip(),
         "fields": [
-            {"name": name, "type": _type(field.annotation)}
+            {"name": name, "type": _type(field.annotation), **_default(field)}
             for name, field in model.model_fields.items()
         ],
     }
@@ -47,6 +48,14 @@ def _type(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return schema(annotation)
     raise TypeError(f"{annotation} cannot cross a topic (nullable fields cannot, either)")
+
+
+def _default(field: FieldInfo) -> dict[str, Any]:
+    """Without one, a field could neither be added nor removed in a later revision."""
+    if field.is_required():
+        return {}
+    value = field.get_default(call_default_factory=True)
+    return {"default": list(value) if isinstance(value, tuple) else value}
 
 
 def write(folder: Path) -> None:

@@ -52,13 +52,20 @@ def ensure(name: str, root: Path = ROOT) -> None:
             return
         half_done.write("installing\n")
         half_done.flush()
-        if not _usable(root):
-            _create(root)
-        _install(root, name)
-        for done in (name, *_INCLUDED.get(name, ())):
-            _stamp(root, done).write_text(_state(root, done))
-        half_done.seek(0)
-        half_done.truncate()
+        try:
+            _fill(root, name)
+        except SetupFailed:
+            _erase(half_done)  # pip itself has put back what it had changed
+            raise
+        _erase(half_done)
+
+
+def _fill(root: Path, name: str) -> None:
+    if not _usable(root):
+        _create(root)
+    _install(root, name)
+    for done in (name, *_INCLUDED.get(name, ())):
+        _stamp(root, done).write_text(_state(root, done))
 
 
 @contextmanager
@@ -70,6 +77,11 @@ def _lock(root: Path) -> Iterator[TextIO]:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         yield file
+
+
+def _erase(file: TextIO) -> None:
+    file.seek(0)
+    file.truncate()
 
 
 def _python(root: Path) -> Path:

@@ -105,7 +105,10 @@ def _homes(env: Mapping[str, str]) -> Iterator[Path]:
 
 def _newest(homes: list[Path], pattern: str) -> Path:
     for home in homes:
-        found = list(home.rglob(pattern))
+        # Not rglob: it passes by folders that are links, and the SDK's are often linked to.
+        walked = os.walk(home, followlinks=True)
+        files = (Path(folder, name) for folder, _, names in walked for name in names)
+        found = [file for file in files if file.match(pattern)]
         if found:
             return max(found, key=_version)
     raise JarsMissing(

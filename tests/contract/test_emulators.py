@@ -78,6 +78,16 @@ def test_the_newest_jars_below_emulator_home_are_taken(tmp_path: Path) -> None:
     assert jars.firestore.name == "cloud-firestore-emulator-v1.22.0.jar"
 
 
+def test_folders_may_be_links(tmp_path: Path) -> None:
+    (tmp_path / "sdk" / "lib").mkdir(parents=True)
+    (tmp_path / "sdk" / "lib" / "cloud-pubsub-emulator-0.8.20-all.jar").touch()
+    (tmp_path / "sdk" / "cloud-firestore-emulator.jar").touch()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "linked").symlink_to(tmp_path / "sdk")
+    jars = find_jars({"EMULATOR_HOME": str(tmp_path / "home")})
+    assert jars.firestore.is_relative_to(tmp_path / "home")
+
+
 def test_missing_jars_are_one_error_with_its_cure(tmp_path: Path) -> None:
     with pytest.raises(JarsMissing, match="EMULATOR_HOME"):
         find_jars({"EMULATOR_HOME": str(tmp_path)})

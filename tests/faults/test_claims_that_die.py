@@ -37,7 +37,7 @@ def test_a_worker_that_hangs_for_ever_is_overtaken(rig: Rig) -> None:
     start = time.monotonic()
     sent = rig.submit()
     assert rig.ended(sent.id, 90)["status"] == "completed"
-    assert time.monotonic() - start <= CLAIM_LIFE * SCALE + 15
+    assert time.monotonic() - start <= CLAIM_LIFE * SCALE + 5  # the work itself
     assert len(rig.shots("after_mastering")) == 1
     assert len(rig.paid(sent)) == 1
     assert rig.document(sent.id)["epoch"] == 3

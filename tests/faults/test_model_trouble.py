@@ -2,12 +2,22 @@
 
 import pytest
 
+from tests.faults.conftest import SCALE
 from tests.support.rig import Rig
+
+
+TOO_LATE = 120 * SCALE + 3
+"""Seconds: longer than a model call may take."""
 
 
 @pytest.mark.parametrize(
     ("action", "attempts"),
-    [({"error": "internal"}, 0), ({"error": "unavailable"}, 0), ({"cut": 4000}, 1)],
+    [
+        ({"error": "internal"}, 0),
+        ({"error": "unavailable"}, 0),
+        ({"cut": 4000}, 1),
+        ({"stall": TOO_LATE}, 1),
+    ],
 )
 def test_a_fault_parks_and_counts_only_what_may_be_paid(
     rig: Rig, action: dict[str, object], attempts: int
