@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from shared import rules
@@ -156,7 +157,7 @@ def _commit(store: Store, seen: Snapshot[Track], track: Track) -> bool:
     try:
         store.commit(
             Update(TRACKS, seen.id, track, seen.version),
-            Create(USAGE, f"{track.request_id}-{track.run}", row),
+            Create(USAGE, track.usage_id(), row),
         )
     except CommitUnclear:
         return False
@@ -175,8 +176,8 @@ def announce(
     """Publish what a track's endings still have to say, and note that it is said.
 
     *again*: also what was published, but never recorded by the notifier. *nonce*: only the
-    ending that carries it. *prepare* runs before each publication. A message that does not get
-    out is no failure here: the sweeper repeats it.
+    ending that carries it. *prepare* runs before each publication. What does not succeed is no
+    failure here: the sweeper repeats it.
 
     Raises:
         StoreUnavailable: Firestore does not answer.
@@ -190,17 +191,27 @@ def announce(
         for a in track.announcements
         if (not a.published or (again and hook and not a.recorded)) and nonce in ("", a.nonce)
     ]
-    sent = []
+    done = []
     for item in due:
-        try:
-            prepare(track, item)
-            publisher.publish(item.data, item.attributes)
-        except RetryableError:
-            break
-        sent.append(item.event_id)
+        if _out(item, partial(prepare, track, item), publisher):
+            done.append(item.event_id)
         failpoint("after_publish_event", request_id)
-    if sent:
-        note(store, request_id, lambda t: rules.marked(t, published=frozenset(sent)))
+    if done:
+        note(store, request_id, lambda t: rules.marked(t, published=frozenset(done)))
+
+
+def _out(item: Announcement, prepare: Callable[[], None], publisher: Publisher) -> bool:
+    """Publish; whether nothing is left to do. A failed preparation holds no message back."""
+    try:
+        prepare()
+        prepared = True
+    except RetryableError:
+        prepared = False
+    try:
+        publisher.publish(item.data, item.attributes)
+    except RetryableError:
+        return False
+    return prepared
 
 
 def note(store: Store, request_id: str, change: Callable[[Track], Track]) -> None:

@@ -18,6 +18,8 @@ MAX_CLAIMS = 10
 """A claim that finds this many come to nothing ends the track."""
 MAX_VERSIONS = 3
 """A clip that was tried this often in one run, each time anew, fails the track."""
+MAX_RUNS = 100
+"""So often a track may run; a document must not grow for ever."""
 RETENTION = timedelta(days=90)
 
 
@@ -28,6 +30,7 @@ def new_track(
     tenant: str,
     fingerprint: str,
     lifetime: int,
+    nonce: str = "",
     now: datetime,
     timing: Timing,
 ) -> Track:
@@ -42,6 +45,7 @@ def new_track(
         queued_at=now,
         deadline=deadline,
         lifetime_seconds=lifetime,
+        run_nonce=nonce,
         wake_at=min(now + seconds(timing.wake), deadline),
     )
 
@@ -87,12 +91,13 @@ def exhausted(track: Track, clip: int, n: int) -> bool:
 
 def refused(track: Track, clip: int, n: int, code: str) -> Track:
     """The model gave nothing to store for version *n*: nobody asks for it again."""
-    return replace(track, refusals=(*track.refusals, Refusal(clip=clip, n=n, code=code)))
+    refusal = Refusal(clip=clip, n=n, code=code)
+    return replace(track, refusals=(*track.refusals, refusal), refused_since=None)
 
 
 def clip_stored(track: Track) -> Track:
     """Something paid for is safe: the claims before it did not come to nothing."""
-    return replace(track, attempts=0, faults=0, refused_since=None)
+    return replace(track, attempts=0, faults=0, quota_waits=0, refused_since=None)
 
 
 def staged(track: Track, stage: Stage, now: datetime) -> Track:
@@ -114,17 +119,18 @@ def parked(
     timing: Timing,
     *,
     retry_after: float = 0,
-    unpaid: bool = True,
+    unpaid: bool = False,
     refusal: bool = False,
 ) -> Track:
     """Give the lease back and wait.
 
-    ``unpaid``: this claim certainly cost nothing, so it does not count. ``refusal``: the model
-    answered 5xx; the clock of refusals runs until a clip is stored.
+    A claim that ends here counts as an attempt only when it met a fault that is not certainly
+    ``unpaid``. ``refusal``: the model answered 5xx, and the clock of refusals runs on; any other
+    answer of it stops that clock.
     """
-    wait = max(retry_after, _wait(track, park, timing))
-    not_before = now + seconds(wait)
-    counts = park in (Park.QUOTA, Park.FAULT)
+    not_before = now + seconds(retry_after or _wait(track, park, timing))
+    counts = park is Park.FAULT and not unpaid
+    answered = park is Park.QUOTA or counts
     return replace(
         track,
         holder="",
@@ -132,9 +138,14 @@ def parked(
         park=park,
         not_before=not_before,
         wake_at=min(not_before, track.deadline),
-        attempts=max(0, track.attempts - 1) if unpaid else track.attempts,
-        faults=track.faults + counts,
-        refused_since=(track.refused_since or now) if refusal else track.refused_since,
+        attempts=track.attempts if counts else max(0, track.attempts - 1),
+        faults=track.faults + (park is Park.FAULT),
+        quota_waits=track.quota_waits + (park is Park.QUOTA),
+        refused_since=(track.refused_since or now)
+        if refusal
+        else None
+        if answered
+        else track.refused_since,
     )
 
 
@@ -142,7 +153,7 @@ def _wait(track: Track, park: Park, timing: Timing) -> float:
     if park is Park.STOPPED:
         return 0
     if park is Park.QUOTA:
-        return _doubled(timing.quota_backoff, track.faults, timing.quota_backoff_limit)
+        return _doubled(timing.quota_backoff, track.quota_waits, timing.quota_backoff_limit)
     if park is Park.FAULT:
         return _doubled(timing.fault_backoff, track.faults, timing.fault_backoff_limit)
     return timing.slot_wait
@@ -160,11 +171,13 @@ def given_up(track: Track, now: datetime, timing: Timing) -> bool:
 
 
 def moved_on(track: Track, now: datetime, timing: Timing) -> Track:
-    """The sweeper has seen the row: look again later, at a growing distance."""
-    wait = _doubled(timing.wake, track.wakes, timing.wake_limit)
-    at = now + seconds(wait)
-    if not track.status.ended:
-        at = min(at, track.deadline) if track.deadline > now else now + seconds(timing.wake)
+    """The sweeper has seen the row: look again later, at a growing distance.
+
+    Not later than the deadline, unless that has passed: the row is about to be ended then.
+    """
+    at = now + seconds(_doubled(timing.wake, track.wakes, timing.wake_limit))
+    if not track.status.ended and track.deadline > now:
+        at = min(at, track.deadline)
     return replace(track, wake_at=at, wakes=track.wakes + 1)
 
 
@@ -198,7 +211,9 @@ def marked(track: Track, *, published: frozenset[str] = frozenset(), recorded: s
 
 
 def retried(track: Track, nonce: str, now: datetime, timing: Timing) -> Track:
-    """The next run: clips already paid for stay, everything else starts afresh."""
+    """The next run: clips already paid for stay, and what is still to be announced."""
+    hook = bool(track.request.callback_url)
+    pending = (a for a in track.announcements if not a.published or (hook and not a.recorded))
     deadline = now + seconds(track.lifetime_seconds)
     return replace(
         track,
@@ -208,9 +223,12 @@ def retried(track: Track, nonce: str, now: datetime, timing: Timing) -> Track:
         run=track.run + 1,
         epoch=track.epoch + 1,
         sequence=track.sequence + 1,
-        retry_nonce=nonce,
+        run_nonce=nonce,
+        announcements=tuple(pending),
+        calls=(),
         attempts=0,
         faults=0,
+        quota_waits=0,
         refused_since=None,
         park=Park.NONE,
         not_before=None,

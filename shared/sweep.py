@@ -35,6 +35,8 @@ def sweep(
     counts = {"woken": 0, "failed": 0}
     while not shutdown.stopping():
         for row in store.due(collection, store.clock.now(), BATCH):
+            if shutdown.stopping() or store.clock.now() >= end:
+                return counts
             counts[_woken(wake, row)] += 1
         upcoming = store.due(collection, end, 1)
         if not upcoming or store.clock.now() >= end:

@@ -118,8 +118,10 @@ class Track:
     park: Park = Park.NONE
     not_before: datetime | None = None
     faults: int = 0
-    """Parks for quota or faults since a clip was last stored: the backoff's exponent."""
+    quota_waits: int = 0
+    """Parks for either since a clip was last stored: the exponents of the backoffs."""
     refused_since: datetime | None = None
+    """First 5xx since the model last answered anything else."""
 
     calls: tuple[Call, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -132,7 +134,8 @@ class Track:
     result: TrackResult | None = None
     error: ErrorInfo | None = None
     announcements: tuple[Announcement, ...] = ()
-    retry_nonce: str = ""
+    run_nonce: str = ""
+    """Of the submit or retry that began this run: tells its maker that it was its own."""
     expire_at: datetime | None = None
     """Firestore TTL: set with the ending, never before."""
 
@@ -152,6 +155,14 @@ class Track:
             deadline=self.deadline,
             request=self.request,
         )
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its retention is over: Firestore deletes such rows some time later."""
+        return self.expire_at is not None and self.expire_at <= now
+
+    def usage_id(self) -> str:
+        """Id of the present run's usage row, which outlives the track and its request id."""
+        return f"{self.request_id}-{int(self.created_at.timestamp())}-{self.run}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

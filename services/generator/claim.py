@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from shared import rules
 from shared.clock import seconds
@@ -19,6 +20,9 @@ from shared.timing import Timing
 from shared.track import TRACKS, Track
 
 log = logging.getLogger(__name__)
+
+_SOON: Final = 1 / 6
+"""Pause after a failed renewal, in renewals."""
 
 Change = Callable[[Track, datetime], Track]
 """The next document, or the same one when nothing is left to write."""
@@ -47,8 +51,6 @@ class Claim:
         self.epoch = track.epoch
         self.track = track
         """The newest document this claim has seen."""
-        self.owes = False
-        """A call of this claim may have been paid, and nothing of it is stored."""
         self._store = store
         self._timing = timing
         self._claimed_at = track.lease_expires_at - seconds(timing.lease)
@@ -121,14 +123,17 @@ class Claim:
             thread.join()
 
     def _renewals(self, over: threading.Event) -> None:
-        while not over.wait(self._timing.renew) and self.left() >= 0:
+        pause = self._timing.renew
+        while not over.wait(pause) and self.left() >= 0:
+            pause = self._timing.renew
             try:
                 failpoint("before_renewal", self.request_id)
                 self.renew()
             except Lost:
                 return
-            except StoreUnavailable:
-                log.warning("renewal failed", extra={"code": StoreUnavailable.code})
+            except Exception:  # without renewals somebody else would pay for the same clip
+                log.exception("renewal failed")
+                pause = self._timing.renew * _SOON
 
 
 def take(store: Store, request_id: str, run: int, timing: Timing) -> Claim | Refused:

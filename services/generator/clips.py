@@ -1,9 +1,9 @@
 """Look before you pay: a clip that is stored is read, never bought again."""
 
 import logging
+import time
 import uuid
 from datetime import datetime
-from itertools import count
 from typing import Final
 
 from services.generator.audio.pcm import RATE
@@ -19,7 +19,7 @@ from services.generator.model import (
     ReplyLost,
 )
 from services.generator.prompt import clip_request
-from services.generator.stops import Ended, Parked
+from services.generator.stops import Ended, Parked, obey
 from shared import rules, shutdown
 from shared.endings import Ending
 from shared.errors import Code, PermanentError, StorageUnavailable
@@ -51,40 +51,43 @@ class Clips:
         self._model = model
         self._timing = timing
 
-    def obtain(self, claim: Claim, clip: int) -> bytes:
-        """The first usable version of *clip* (from 0): stored, or else bought.
+    def obtain(self, claim: Claim, clip: int) -> tuple[bytes, int]:
+        """The first usable version of *clip* (from 0), stored or else bought, and its number.
 
         Raises:
             Parked, Ended: this claim has to stop, and how.
             Lost: the track is somebody else's.
             StorageUnavailable: the bucket does not answer.
         """
-        verdict = Code.AUDIO_INVALID
-        for n in count(1):
+        n, verdict = 1, Code.AUDIO_INVALID
+        while True:
             data = self._stored(claim, clip, n)
-            if data is None and _refusal(claim.track, clip, n) is None:
-                data = self._buy(claim, clip, n, verdict)
-            found = _fault(data, claim.track) if data else _refusal(claim.track, clip, n)
+            refusal = _refusal(claim.track, clip, n)
+            if data is None and refusal is None:
+                self._buy(claim, clip, n, verdict)
+                continue  # what came of it is in the bucket, or in the document
+            found = _fault(data, claim.track) if data else refusal
             if data and found is None:
-                return data
+                return data, n
             verdict = found or verdict
             log.info("version refused", extra={"clip": clip, "n": n, "code": verdict})
-        raise AssertionError("count() has no end")
+            n += 1
 
     def _stored(self, claim: Claim, clip: int, n: int) -> bytes | None:
         name = _name(claim, clip, n)
         return self._objects.read(name) if self._objects.look(name) else None
 
-    def _buy(self, claim: Claim, clip: int, n: int, verdict: Code) -> bytes | None:
-        """One paid call, its reply stored before anybody looks at it; None: nothing to store."""
+    def _buy(self, claim: Claim, clip: int, n: int, verdict: Code) -> None:
+        """One paid call, its reply stored before anybody looks at it."""
         request = clip_request(claim.track.request, claim.request_id, clip, n)
         self._announce_call(claim, clip, n, verdict)
         failpoint("before_model_call", claim.request_id)
-        while not claim.fresh():
-            self._announce_call(claim, clip, n, verdict)
+        if not claim.fresh():
+            return  # frozen since: who knows who has bought it meanwhile
         reply = self._call(claim, request, clip, n)
         failpoint("after_model_reply", claim.request_id)
-        return self._keep(claim, _name(claim, clip, n), reply) if reply else None
+        if reply:
+            self._keep(claim, _name(claim, clip, n), reply)
 
     def _announce_call(self, claim: Claim, clip: int, n: int, verdict: Code) -> None:
         """The fenced write before each paid call; the last place to decide against it."""
@@ -101,8 +104,7 @@ class Clips:
         claim.write(before)
 
     def _may_call(self, claim: Claim, track: Track, now: datetime) -> None:
-        if track.cancel_requested:
-            raise Ended(Ending(Status.CANCELLED))
+        obey(track)
         if now >= track.deadline:
             raise Ended(Ending(Status.EXPIRED))
         if shutdown.stopping():
@@ -120,30 +122,30 @@ class Clips:
         except QuotaExceeded as exc:
             raise Parked(Park.QUOTA, exc.code, retry_after=exc.retry_after) from exc
         except ModelUnavailable as exc:
-            if rules.given_up(claim.track, claim.now(), self._timing):
+            if exc.refused and rules.given_up(claim.track, claim.now(), self._timing):
                 raise Ended(_failed(Code.MODEL_UNAVAILABLE, "The model is out of order.")) from exc
-            raise Parked(Park.FAULT, exc.code, refusal=True) from exc
+            raise Parked(Park.FAULT, exc.code, unpaid=True, refusal=exc.refused) from exc
         except ReplyLost as exc:
-            claim.owes = True
             raise Parked(Park.FAULT, exc.code) from exc
         except PermanentError as exc:
             raise Ended(_failed(Code(exc.code), str(exc))) from exc
-        claim.owes = True
         return reply
 
-    def _keep(self, claim: Claim, name: str, clip: Clip) -> bytes:
-        """Store a paid reply, however long the bucket takes, within this push's budget."""
+    def _keep(self, claim: Claim, name: str, clip: Clip) -> None:
+        """Store a paid reply, however long the bucket takes, within this push's budget.
+
+        Not even SIGTERM ends this before SIGKILL does: what is lost here is paid again.
+        """
         while True:
             try:
-                stored = self._objects.write(name, clip.data, _MIME, replaces=0)
+                self._objects.write(name, clip.data, _MIME, replaces=0)
                 break
             except StorageUnavailable as exc:
-                if claim.left() < 0 or shutdown.wait(self._timing.lease * _PAUSE):
+                if claim.left() < 0:
                     raise Parked(Park.FAULT, exc.code) from exc
+                time.sleep(self._timing.lease * _PAUSE)
         failpoint("after_clip_stored", claim.request_id)
-        claim.owes = False
         claim.write(lambda track, _: rules.clip_stored(track))
-        return clip.data if stored else self._objects.read(name)
 
 
 def _fault(data: bytes, track: Track) -> Code | None:

@@ -1,8 +1,11 @@
 """The generator's settings."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from shared.settings import PushSettings
+from shared.timing import Timing
 
 
 class Settings(PushSettings):
@@ -21,10 +24,18 @@ class Settings(PushSettings):
         4, ge=1, le=80, description="Tracks an instance works on at once (calls and mastering)"
     )
 
+    refusals_seconds: int = Field(
+        3600, ge=60, description="So long nothing but 5xx of the model, and a track fails"
+    )
+
     @property
     def location(self) -> str:
         """The model's location."""
         return self.lyria_location or self.gcp_region
+
+    def timing(self) -> Timing:
+        """The time chain, with the patience that is set; see ``CommonSettings``."""
+        return replace(super().timing(), refusals=self.refusals_seconds * self.time_scale)
 
     @property
     def endpoint(self) -> str:

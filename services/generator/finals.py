@@ -9,7 +9,7 @@ from typing import Any, Final
 from services.generator.claim import Claim
 from services.generator.model import Capabilities
 from services.generator.prompt import seed
-from services.generator.stops import Parked
+from services.generator.stops import Parked, obey
 from shared.failpoints import failpoint
 from shared.messages import AudioObject, TrackResult
 from shared.ports import Objects, Stored
@@ -48,10 +48,20 @@ class Finals:
         self._objects = objects
         self._models = models
 
-    def store(self, claim: Claim, files: list[Rendition], measured: Measured) -> TrackResult:
+    def store(
+        self,
+        claim: Claim,
+        files: list[Rendition],
+        measured: Measured,
+        *,
+        versions: Mapping[int, int],
+    ) -> TrackResult:
         """Store every file, then the metadata; return what the ending will announce.
 
+        *versions*: which version of each clip the files are made of.
+
         Raises:
+            Ended: the caller has cancelled the track.
             Lost: the track is somebody else's.
             Parked: the lease could not be kept fresh.
             StorageUnavailable: the bucket does not answer.
@@ -70,7 +80,7 @@ class Finals:
             model=track.request.model,
             cost_usd=self._models[track.request.model].price_usd,
         )
-        text = json.dumps(metadata(claim.track, result, claim.now()), indent=2)
+        text = json.dumps(metadata(claim.track, result, versions, claim.now()), indent=2)
         self._put(claim, f"metadata/{track.request_id}.json", text.encode(), _JSON)
         failpoint("after_metadata_stored", claim.request_id)
         return result
@@ -93,7 +103,7 @@ class Finals:
         mark = {"run": str(claim.run), "epoch": str(claim.epoch)}
         while claim.left() >= 0:
             live = self._objects.look(name)
-            claim.renew()
+            obey(claim.renew())
             if not claim.fresh():
                 continue
             replaces = live.generation if live else 0
@@ -123,11 +133,11 @@ class Finals:
                 return
 
 
-def metadata(track: Track, result: TrackResult, now: datetime) -> dict[str, Any]:
+def metadata(
+    track: Track, result: TrackResult, versions: Mapping[int, int], now: datetime
+) -> dict[str, Any]:
     """The metadata object: the first service's names, and what was measured beside them."""
     request = track.request
-    calls = [c for c in track.calls if c.run <= track.run]
-    newest = {c.clip: c.n for c in sorted(calls, key=lambda c: c.n)}
     return {
         "request_id": track.request_id,
         "prompt": request.prompt,
@@ -148,7 +158,7 @@ def metadata(track: Track, result: TrackResult, now: datetime) -> dict[str, Any]
                 "seed": seed(request, track.request_id, clip, n),
                 "object": f"clips/{track.request_id}/{clip}-{n}.wav",
             }
-            for clip, n in sorted(newest.items())
+            for clip, n in sorted(versions.items())
         ],
         "loudness_lufs": result.loudness_lufs,
         "true_peak_dbtp": result.true_peak_dbtp,

@@ -9,7 +9,7 @@ from services.generator.claim import Claim, Lost, Refused, take
 from services.generator.clips import Clips
 from services.generator.finals import Finals
 from services.generator.render import render
-from services.generator.stops import Ended, Parked, Stopping
+from services.generator.stops import Ended, Parked, Stopping, obey
 from shared import rules, shutdown
 from shared.endings import Ending, Judge, announce, end
 from shared.errors import Code, PermanentError, StorageUnavailable
@@ -117,20 +117,20 @@ class Generator:
         self._prompts.write(name, encode(message), "application/json", replaces=0)
 
     def _make(self, claim: Claim) -> Ending:
-        clip = self._clips.obtain(claim, 0)
+        clip, n = self._clips.obtain(claim, 0)
         self._stage(claim, Stage.MASTERING)
         files, measured = render([clip], claim.track)
         del clip
         failpoint("after_mastering", claim.request_id)
         self._stage(claim, Stage.STORING)
-        result = self._finals.store(claim, files, measured)
+        result = self._finals.store(claim, files, measured, versions={0: n})
         failpoint("before_finish", claim.request_id)
         return Ending(Status.COMPLETED, result=result)
 
     def _stage(self, claim: Claim, stage: Stage) -> None:
         if shutdown.stopping():
             raise Parked(Park.STOPPED, Stopping.code)
-        claim.write(lambda track, now: rules.staged(track, stage, now))
+        obey(claim.write(lambda track, now: rules.staged(track, stage, now)))
 
     def _park(self, claim: Claim, stop: Parked) -> None:
         log.info("parked", extra={"park": stop.park, "code": stop.code})
@@ -142,7 +142,7 @@ class Generator:
                 now,
                 self._timing,
                 retry_after=stop.retry_after,
-                unpaid=not claim.owes,
+                unpaid=stop.unpaid,
                 refusal=stop.refusal,
             )
 

@@ -1,16 +1,18 @@
 """Lyria 2 on Vertex AI through ``google.cloud.aiplatform_v1``: one clip per ``predict``."""
 
 import base64
-import binascii
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import requests
 from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import TransportError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.aiplatform_v1 import PredictionServiceClient
+from google.protobuf.json_format import ParseError
+from urllib3.exceptions import NewConnectionError
 
 from services.generator.model import (
     Clip,
@@ -68,17 +70,19 @@ class Lyria:
             )
         except GoogleAPICallError as exc:
             raise _refusal(exc) from exc
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as exc:
-            raise ModelUnavailable("no connection to the model") from exc
+        except (requests.exceptions.ConnectTimeout, GoogleAuthError) as exc:
+            raise ModelUnavailable("no way to the model") from exc
         except requests.exceptions.ConnectionError as exc:
             raise _connection(exc) from exc
-        except (requests.RequestException, RetryError, TransportError, ValueError) as exc:
+        except (requests.RequestException, RetryError, ParseError, ValueError) as exc:
             raise ReplyLost(f"the model's reply broke off: {type(exc).__name__}") from exc
         return Clip(_audio(reply.predictions))
 
 
 def _connection(exc: requests.exceptions.ConnectionError) -> MotifError:
-    if "NewConnectionError" in repr(exc):
+    cause = exc.args[0] if exc.args else None
+    # Name resolution counts among these; anything later may have reached the model.
+    if isinstance(getattr(cause, "reason", None), NewConnectionError):
         return ModelUnavailable("no connection to the model")
     return ReplyLost("the connection to the model broke off")
 
@@ -90,7 +94,7 @@ def _refusal(exc: GoogleAPICallError) -> MotifError:
     if status == _GATEWAY_TIMEOUT:
         return ReplyLost("the model did not answer in time")
     if status >= _SERVER_FAULT:
-        return ModelUnavailable(f"the model answered {status}")
+        return ModelUnavailable(f"the model answered {status}", refused=True)
     text = str(exc.message).lower()
     code = next((code for part, code in _TEXTS if part in text), Code.MODEL_REJECTED)
     if code is Code.PROMPT_RECITATION:
@@ -104,8 +108,9 @@ def _retry_after(exc: GoogleAPICallError) -> float:
 
 
 def _audio(predictions: Any) -> bytes:
-    first = next(iter(predictions), None) or {}
-    text = next((first.get(key) for key in _AUDIO_KEYS if first.get(key)), "")
+    first = next(iter(predictions), None)
+    fields = first if isinstance(first, Mapping) else {}
+    text = next((fields.get(key) for key in _AUDIO_KEYS if fields.get(key)), "")
     data = _decoded(str(text))
     if not data:
         raise NothingToStore("the model's answer held no audio", code=Code.MODEL_REJECTED)
@@ -116,5 +121,5 @@ def _decoded(text: str) -> bytes:
     """Whatever can be decoded: a paid reply is stored before it is judged."""
     try:
         return base64.b64decode(text[: len(text) // 4 * 4])
-    except binascii.Error:
+    except ValueError:  # binascii.Error, or text that is not ASCII
         return b""

@@ -54,7 +54,7 @@ class MusicModel(Protocol):
             PermanentError: the prompt, or our configuration, will never be accepted.
             NothingToStore: an answer without audio; another seed may do.
             QuotaExceeded: not now, and not paid.
-            ModelUnavailable: a refusal that certainly cost nothing.
+            ModelUnavailable: a refusal, or no connection; it certainly cost nothing.
             ReplyLost: no whole answer; it may have been paid.
         """
 
@@ -74,9 +74,13 @@ class QuotaExceeded(RetryableError):
 
 
 class ModelUnavailable(RetryableError):
-    """5xx, or no connection: certainly unpaid."""
+    """Certainly unpaid: ``refused`` by a 5xx, or never reached."""
 
     code = "model_unavailable"
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class ReplyLost(RetryableError):

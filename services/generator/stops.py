@@ -2,20 +2,27 @@
 
 from shared.endings import Ending
 from shared.errors import RetryableError
-from shared.track import Park
+from shared.track import Park, Status, Track
 
 
 class Parked(Exception):
     """Wait without a lease; ``rules.parked`` says how long."""
 
     def __init__(
-        self, park: Park, code: str, *, retry_after: float = 0, refusal: bool = False
+        self,
+        park: Park,
+        code: str,
+        *,
+        retry_after: float = 0,
+        unpaid: bool = False,
+        refusal: bool = False,
     ) -> None:
-        """Park for *park*; *refusal*: the model answered 5xx."""
+        """Park for *park*; *unpaid*: the fault certainly cost nothing; *refusal*: it was a 5xx."""
         super().__init__(code)
         self.park = park
         self.code = code
         self.retry_after = retry_after
+        self.unpaid = unpaid
         self.refusal = refusal
 
 
@@ -32,3 +39,14 @@ class Stopping(RetryableError):
     """The process is going away; the delivery comes back (503)."""
 
     code = "stopping"
+
+
+def obey(track: Track) -> Track:
+    """The track, unless its caller wishes to cancel it.
+
+    Raises:
+        Ended: cancelled.
+    """
+    if track.cancel_requested:
+        raise Ended(Ending(Status.CANCELLED))
+    return track

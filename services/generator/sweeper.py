@@ -48,14 +48,15 @@ class TrackSweeper:
                 )
             )
             return
-        if not track.status.ended and (track.cancel_requested or now >= track.deadline):
-            self._generator.end_unclaimed(track.request_id, track.run)
-            return
         moved = rules.moved_on(track, now, self._timing)
         self._store.commit(Update(TRACKS, seen.id, moved, seen.version))
         failpoint("after_move_on", track.request_id)
         if track.announcements:
             self._generator.announce(track.request_id, again=True)
-        if not track.status.ended:
+        if track.status.ended:
+            return
+        if rules.must_end(track, now):
+            self._generator.end_unclaimed(track.request_id, track.run)
+        else:
             message = track.command()
             self._requests.publish(message, request_attributes(message, SOURCE))

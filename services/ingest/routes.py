@@ -46,7 +46,6 @@ class TrackRoutes:
         """Accept one track: 202 with everything a client needs to follow it."""
         body = read_json()
         submission = parse(body, self._settings.allowed_targets)
-        _affordable(submission)
         asked = Asked(
             tenant=LOCAL_TENANT,
             request=submission.to_request(),
@@ -55,7 +54,7 @@ class TrackRoutes:
             key=idempotency_key(),
         )
         try:
-            track, replayed = self._tracks.submit(asked)
+            track, replayed = self._tracks.submit(asked, lambda: _affordable(submission))
         except KeyReused:
             raise Problem(
                 422,

@@ -1,6 +1,8 @@
 """The use cases of the public API: submit, get, cancel, retry."""
 
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -18,6 +20,10 @@ from shared.track import DELIVERIES, TRACKS, Delivery, Status, Track
 SOURCE: Final = "ingest"
 _NAMESPACE: Final = uuid.UUID("6f7469b6-4d6f-7469-8000-6d6f74696601")
 _POLL: Final = 0.25
+
+
+def _nothing() -> None:
+    """Admit everybody."""
 
 
 class NoSuchTrack(Exception):
@@ -57,37 +63,49 @@ class Tracks:
         self._events = events
         self._timing = timing
 
-    def submit(self, asked: Asked) -> tuple[Track, bool]:
+    def submit(self, asked: Asked, admit: Callable[[], None] = _nothing) -> tuple[Track, bool]:
         """Accept a request once; return the track, and whether it was there before.
+
+        *admit* is asked only about new requests, and raises when it refuses one.
 
         Raises:
             KeyReused: another body came under this key.
             StoreUnavailable: nothing is known to be accepted.
         """
         request_id = str(keyed(asked.tenant, asked.key) if asked.key else uuid.uuid4())
+        nonce = uuid.uuid4().hex
         for _ in range(ROUNDS):
             seen = self._store.get(TRACKS, request_id)
-            if seen.value is not None:
-                if seen.value.fingerprint != asked.fingerprint:
-                    raise KeyReused(asked.key)
-                return seen.value, True
+            now = self._store.clock.now()
+            if seen.value is not None and not seen.value.expired(now):
+                return self._submitted(seen.value, asked, nonce)
+            admit()
             track = rules.new_track(
                 asked.request,
                 request_id=request_id,
                 tenant=asked.tenant,
                 fingerprint=asked.fingerprint,
                 lifetime=asked.lifetime,
-                now=self._store.clock.now(),
+                nonce=nonce,
+                now=now,
                 timing=self._timing,
             )
+            new = Create(TRACKS, request_id, track)
             try:
-                self._store.commit(Create(TRACKS, request_id, track))
+                self._store.commit(replaced(seen, track) if seen.version else new)
             except CommitUnclear:
                 continue
             failpoint("after_submit_commit", request_id)
-            self._wake(track)
-            return track, False
+            return self._submitted(track, asked, nonce)
         raise StoreUnavailable("a submit found no quiet moment")
+
+    def _submitted(self, track: Track, asked: Asked, nonce: str) -> tuple[Track, bool]:
+        if track.fingerprint != asked.fingerprint:
+            raise KeyReused(asked.key)
+        if track.run_nonce != nonce:
+            return track, True
+        self._wake(track)
+        return track, False
 
     def _wake(self, track: Track) -> None:
         message = track.command()
@@ -105,7 +123,8 @@ class Tracks:
             StoreUnavailable: Firestore does not answer.
         """
         seen = self._store.get(TRACKS, request_id)
-        if seen.value is None or seen.value.tenant != tenant:
+        track, now = seen.value, self._store.clock.now()
+        if track is None or track.tenant != tenant or track.expired(now):
             raise NoSuchTrack(request_id)
         return seen
 
@@ -154,7 +173,8 @@ class Tracks:
         request_id = track.request_id
         if not end(self._store, request_id, judge, nonce=nonce, source=SOURCE, timing=self._timing):
             return False
-        announce(self._store, self._events, request_id, nonce=nonce)
+        with suppress(StoreUnavailable):  # cancelled it is; the sweeper announces it
+            announce(self._store, self._events, request_id, nonce=nonce)
         return True
 
     def retry(self, tenant: str, request_id: str) -> Track:
@@ -168,11 +188,11 @@ class Tracks:
         for _ in range(ROUNDS):
             seen = self.get(tenant, request_id)
             track = _value(seen)
-            if track.retry_nonce == nonce:
+            if track.run_nonce == nonce:
                 self._wake(track)
                 return track
             over = track.status in (Status.FAILED, Status.EXPIRED)
-            if not over or track.run != (run or track.run):
+            if not over or track.run != (run or track.run) or run >= rules.MAX_RUNS:
                 raise NotRetryable(track.status)
             run = track.run
             again = rules.retried(track, nonce, self._store.clock.now(), self._timing)
@@ -183,12 +203,17 @@ class Tracks:
         raise StoreUnavailable("a retry found no quiet moment")
 
     def _update(self, seen: Snapshot[Track], track: Track) -> bool:
-        assert seen.version is not None  # noqa: S101 - it has a value
         try:
-            self._store.commit(Update(TRACKS, seen.id, track, seen.version))
+            self._store.commit(replaced(seen, track))
         except CommitUnclear:
             return False
         return True
+
+
+def replaced(seen: Snapshot[Track], track: Track) -> Update[Track]:
+    """*track* in the place of what was seen."""
+    assert seen.version is not None  # noqa: S101 - it was there
+    return Update(TRACKS, seen.id, track, seen.version)
 
 
 def keyed(tenant: str, key: str) -> uuid.UUID:

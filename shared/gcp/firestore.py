@@ -78,11 +78,15 @@ class FirestoreStore:
             .order_by("wake_at")
             .limit(limit)
         )
-        try:
-            found = query.get(**self._patience)
-        except _AWAY as exc:
-            raise StoreUnavailable(f"Firestore query: {type(exc).__name__}") from exc
-        return [seen for one in found if (seen := self._readable(collection, one))]
+        while True:
+            try:
+                found = query.get(**self._patience)
+            except _AWAY as exc:
+                raise StoreUnavailable(f"Firestore query: {type(exc).__name__}") from exc
+            readable = [seen for one in found if (seen := self._readable(collection, one))]
+            if readable or len(found) < limit:
+                return readable
+            query = query.start_after(found[-1])  # broken rows must not hide those behind them
 
     def _readable(
         self, collection: Collection[T], found: DocumentSnapshot[Any]

@@ -7,8 +7,9 @@ from types import MappingProxyType
 import requests
 from google.api_core.exceptions import GoogleAPICallError, PreconditionFailed, RetryError
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import TransportError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Client
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from shared.errors import StorageUnavailable
@@ -16,7 +17,10 @@ from shared.ports import Stored
 
 _TIMEOUT = 20.0
 _RETRY = DEFAULT_RETRY.with_timeout(_TIMEOUT)
-_AWAY = (GoogleAPICallError, RetryError, requests.RequestException, TransportError)
+_AWAY = (
+    *(GoogleAPICallError, RetryError, requests.RequestException, GoogleAuthError),
+    *(DataCorruption, InvalidResponse),
+)
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 

@@ -52,7 +52,7 @@ def test_an_ending_is_state_usage_row_and_announcement_in_one(store: FirestoreSt
     assert (event.type, event.event_id) == ("track.failed.v1", f"{request_id}:1:failed")
     assert event.error[0].code == "model_rejected"
     assert event.metadata == {"k": "v"}
-    assert store.get(USAGE, f"{request_id}-1").value is not None
+    assert store.get(USAGE, track.usage_id()).value is not None
     assert track.wake_at is not None
     assert track.expire_at is not None
 

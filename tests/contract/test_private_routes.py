@@ -56,7 +56,7 @@ def client(
             "push_accounts": ACCOUNT,
             "oidc_certs_url": certs.url,
             "k_service": "motif" if mode == "platform" else "",
-            "time_scale": 0.01,
+            "time_scale": 1 if mode == "platform" else 0.01,
         }
         if service == "generator":
             settings = GeneratorSettings(

@@ -5,7 +5,6 @@ import pytest
 from tests.faults.conftest import SCALE
 from tests.support.rig import Rig
 
-
 TOO_LATE = 120 * SCALE + 3
 """Seconds: longer than a model call may take."""
 

@@ -89,11 +89,11 @@ def test_a_week_of_parks_is_borne(park: Park) -> None:
     assert found[-1] <= 600
 
 
-def test_the_models_own_wish_is_the_least() -> None:
+def test_the_models_own_wish_is_followed() -> None:
     track = rules.parked(claimed(new()), Park.QUOTA, START, TIMING, retry_after=200)
     assert track.not_before == START + timedelta(seconds=200)
     track = rules.parked(claimed(new()), Park.QUOTA, START, TIMING, retry_after=3)
-    assert track.not_before == START + timedelta(seconds=15)
+    assert track.not_before == START + timedelta(seconds=3)
 
 
 def test_a_park_gives_the_lease_back_and_never_outlives_the_deadline() -> None:
@@ -103,15 +103,42 @@ def test_a_park_gives_the_lease_back_and_never_outlives_the_deadline() -> None:
     assert track.wake_at == track.deadline == START + timedelta(seconds=5)
 
 
-def test_the_clock_of_refusals_runs_from_the_first_to_a_stored_clip() -> None:
+def test_the_clock_of_refusals_runs_until_the_model_answers_anything_else() -> None:
     first = rules.parked(claimed(new()), Park.FAULT, START, TIMING, refusal=True)
     later = START + timedelta(minutes=59, seconds=59)
     again = rules.parked(claimed(first, later), Park.FAULT, later, TIMING, refusal=True)
-    other = rules.parked(claimed(again, later), Park.QUOTA, later, TIMING)
-    assert other.refused_since == START
-    assert not rules.given_up(other, later, TIMING)
-    assert rules.given_up(other, START + timedelta(hours=1), TIMING)
-    assert not rules.given_up(rules.clip_stored(other), START + timedelta(hours=1), TIMING)
+    slot = rules.parked(claimed(again, later), Park.SLOT, later, TIMING)
+    assert slot.refused_since == START
+    assert not rules.given_up(slot, later, TIMING)
+    hour = START + timedelta(hours=1)
+    assert rules.given_up(slot, hour, TIMING)
+    for answered in (
+        rules.clip_stored(slot),
+        rules.refused(slot, 0, 1, "prompt_recitation"),
+        rules.parked(slot, Park.QUOTA, later, TIMING),
+        rules.parked(slot, Park.FAULT, later, TIMING),
+    ):
+        assert not rules.given_up(answered, hour, TIMING)
+    unreached = rules.parked(slot, Park.FAULT, later, TIMING, unpaid=True)
+    assert unreached.refused_since == START
+
+
+def test_quota_and_faults_back_off_apart() -> None:
+    track = claimed(new())
+    for _ in range(6):
+        track = claimed(rules.parked(track, Park.QUOTA, START, TIMING))
+    track = rules.parked(track, Park.FAULT, START, TIMING)
+    assert track.not_before == START + timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("park", [p for p in Park if p not in (Park.NONE, Park.FAULT)])
+def test_waiting_is_no_attempt(park: Park) -> None:
+    assert rules.parked(claimed(new()), park, START, TIMING).attempts == 0
+
+
+def test_a_refusal_costs_nothing_and_is_no_attempt() -> None:
+    refused = rules.parked(claimed(new()), Park.FAULT, START, TIMING, unpaid=True, refusal=True)
+    assert (refused.attempts, refused.faults) == (0, 1)
     assert not rules.given_up(new(), START + timedelta(days=1), TIMING)
 
 
@@ -133,7 +160,7 @@ def test_an_open_row_is_looked_at_by_its_deadline_and_after_it() -> None:
     track = replace(new(lifetime=100), wakes=9)
     assert rules.moved_on(track, START, TIMING).wake_at == track.deadline
     late = track.deadline
-    assert rules.moved_on(track, late, TIMING).wake_at == late + timedelta(seconds=30)
+    assert rules.moved_on(track, late, TIMING).wake_at == late + timedelta(minutes=20)
 
 
 def versions(*numbers: int, run: int = 1) -> Track:
@@ -253,16 +280,24 @@ def test_a_retry_starts_afresh_and_keeps_what_was_paid() -> None:
         "run": 2,
         "epoch": over.epoch + 1,
         "sequence": over.sequence + 1,
-        "retry_nonce": "n2",
+        "run_nonce": "n2",
         "queued_at": later,
         "deadline": later + timedelta(hours=1),
         "wake_at": later + timedelta(seconds=30),
-        "calls": worn.calls,
         "refusals": worn.refusals,
         "announcements": over.announcements,
     }
     assert track == replace(fresh, **changed)  # type: ignore[arg-type]  # of one type each
     assert not rules.exhausted(track, 0, 3)
+
+
+def test_what_is_said_and_heard_is_forgotten_by_a_retry() -> None:
+    over = ending(new(callback_url="https://x.example/h"), Status.FAILED, START)
+    (said,) = over.announcements
+    published = rules.marked(over, published=frozenset({said.event_id}))
+    assert rules.retried(published, "n", START, TIMING).announcements == published.announcements
+    heard = rules.marked(published, recorded=said.event_id)
+    assert rules.retried(heard, "n", START, TIMING).announcements == ()
 
 
 def test_every_code_has_a_cure() -> None:
