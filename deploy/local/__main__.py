@@ -80,7 +80,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     parser.add_argument("command", choices=_COMMANDS)
     command = _COMMANDS[parser.parse_args().command]
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's & leaves SIGINT ignored
+        signal.signal(number, _interrupt)
     try:
         command(state_folder(os.environ))
     except KeyboardInterrupt:

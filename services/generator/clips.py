@@ -64,8 +64,9 @@ class Clips:
             data = self._stored(claim, clip, n)
             refusal = _refusal(claim.track, clip, n)
             if data is None and refusal is None:
-                self._buy(claim, clip, n, verdict)
-                continue  # what came of it is in the bucket, or in the document
+                data = self._buy(claim, clip, n, verdict)
+                if data is None:
+                    continue  # look again: refused, as the document says, or too late to call
             found = _fault(data, claim.track) if data else refusal
             if data and found is None:
                 return data, n
@@ -77,17 +78,16 @@ class Clips:
         name = _name(claim, clip, n)
         return self._objects.read(name) if self._objects.look(name) else None
 
-    def _buy(self, claim: Claim, clip: int, n: int, verdict: Code) -> None:
-        """One paid call, its reply stored before anybody looks at it."""
+    def _buy(self, claim: Claim, clip: int, n: int, verdict: Code) -> bytes | None:
+        """One paid call, its reply stored before anybody looks at it; None: nothing came of it."""
         request = clip_request(claim.track.request, claim.request_id, clip, n)
         self._announce_call(claim, clip, n, verdict)
         failpoint("before_model_call", claim.request_id)
         if not claim.fresh():
-            return  # frozen since: who knows who has bought it meanwhile
+            return None  # frozen since: who knows who has bought it meanwhile
         reply = self._call(claim, request, clip, n)
         failpoint("after_model_reply", claim.request_id)
-        if reply:
-            self._keep(claim, _name(claim, clip, n), reply)
+        return self._keep(claim, _name(claim, clip, n), reply) if reply else None
 
     def _announce_call(self, claim: Claim, clip: int, n: int, verdict: Code) -> None:
         """The fenced write before each paid call; the last place to decide against it."""
@@ -131,14 +131,14 @@ class Clips:
             raise Ended(_failed(Code(exc.code), str(exc))) from exc
         return reply
 
-    def _keep(self, claim: Claim, name: str, clip: Clip) -> None:
+    def _keep(self, claim: Claim, name: str, clip: Clip) -> bytes:
         """Store a paid reply, however long the bucket takes, within this push's budget.
 
         Not even SIGTERM ends this before SIGKILL does: what is lost here is paid again.
         """
         while True:
             try:
-                self._objects.write(name, clip.data, _MIME, replaces=0)
+                stored = self._objects.write(name, clip.data, _MIME, replaces=0)
                 break
             except StorageUnavailable as exc:
                 if claim.left() < 0:
@@ -146,6 +146,7 @@ class Clips:
                 time.sleep(self._timing.lease * _PAUSE)
         failpoint("after_clip_stored", claim.request_id)
         claim.write(lambda track, _: rules.clip_stored(track))
+        return clip.data if stored else self._objects.read(name)
 
 
 def _fault(data: bytes, track: Track) -> Code | None:

@@ -1,6 +1,7 @@
 """The generator's settings."""
 
 from dataclasses import replace
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,7 +20,7 @@ class Settings(PushSettings):
         "", description="Base URL of Vertex AI; empty: the region's own endpoint"
     )
     lyria_location: str = Field("", description="Location of the model; empty: GCP_REGION")
-    lyria_model: str = Field("lyria-002", description="Model id")
+    lyria_model: Literal["lyria-002"] = Field("lyria-002", description="Model id")
     work_slots: int = Field(
         4, ge=1, le=80, description="Tracks an instance works on at once (calls and mastering)"
     )

@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         requests=TopicPublisher(settings.gcp_project, settings.requests_topic),
         events=TopicPublisher(settings.gcp_project, settings.events_topic),
         timing=settings.timing(),
+        waiters=settings.long_polls,
     )
     signer = IamSigner(settings.iam_endpoint, settings.signing_account)
     urls = BucketUrls(storage_client(settings.gcp_project), signer)

@@ -29,6 +29,9 @@ class Settings(CommonSettings):
     legacy_api_tenant: str = Field(
         "", description="Tenant of `POST /`, which has no key; empty: off in the cloud"
     )
+    long_polls: int = Field(
+        32, ge=0, description="Requests with `?wait=` that may wait at once; keep below THREADS"
+    )
     api_auth: str = Field(
         "off", pattern="^off$", description="`off`: no keys; refused on Cloud Run"
     )

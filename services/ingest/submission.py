@@ -26,6 +26,8 @@ _RESERVED: Final = re.compile("__.*__")
 """Firestore refuses such names, also in maps inside a document."""
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories of control, format (so bidirectional too), lone and unassigned code points."""
+_FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters by their category, blanks by their look."""
 _JOINERS: Final = frozenset("\u200c\u200d")
 """Format characters that honest text needs."""
 
@@ -67,6 +69,8 @@ class Submission(BaseModel):
         text = _clean(value).strip()
         if len(text) not in catalog.PROMPT_LENGTH:
             raise ValueError(f"must have 5 to 500 characters, not counting blanks: {len(text)}")
+        if not any(c.isalnum() and c not in _FILLERS for c in text):
+            raise ValueError("holds no letter and no digit")
         return text
 
     @field_validator("negative_prompt")

@@ -1,5 +1,6 @@
 """The use cases of the public API: submit, get, cancel, retry."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -55,9 +56,16 @@ class Tracks:
     """Use cases over the store; thread-safe, one per process."""
 
     def __init__(
-        self, *, store: Store, requests: Publisher, events: Publisher, timing: Timing
+        self,
+        *,
+        store: Store,
+        requests: Publisher,
+        events: Publisher,
+        timing: Timing,
+        waiters: int = 32,
     ) -> None:
-        """*requests* wakes the generator, *events* carries endings."""
+        """*requests* wakes the generator, *events* carries endings; *waiters* may wait at once."""
+        self._waiters = threading.BoundedSemaphore(waiters)
         self._store = store
         self._requests = requests
         self._events = events
@@ -129,13 +137,24 @@ class Tracks:
         return seen
 
     def wait(self, tenant: str, request_id: str, patience: float) -> Snapshot[Track]:
-        """The track as soon as it has ended, or as it is after *patience* seconds."""
+        """The track as soon as it has ended, or as it is after *patience* seconds.
+
+        When too many wait already, the answer is the track as it is: no request starves another.
+        """
         seen = self.get(tenant, request_id)
+        if not patience or not self._waiters.acquire(blocking=False):
+            return seen
+        try:
+            return self._waited(seen, tenant, patience)
+        finally:
+            self._waiters.release()
+
+    def _waited(self, seen: Snapshot[Track], tenant: str, patience: float) -> Snapshot[Track]:
         until = self._store.clock.now() + seconds(patience)
         while not _value(seen).status.ended and self._store.clock.now() < until:
             if shutdown.wait(_POLL):
                 break
-            seen = self.get(tenant, request_id)
+            seen = self.get(tenant, seen.id)
         return seen
 
     def delivery(self, track: Track) -> Delivery | None:

@@ -49,7 +49,8 @@ def test_a_late_worker_is_fenced_off(rig: Rig) -> None:
     rig.arm("before_finish", "sleep", count=1, seconds=8)
     sent = rig.submit()
     assert rig.ended(sent.id)["status"] == "completed"
-    time.sleep(5)
+    wait_for(lambda: len(rig.shots()) == 3)
+    time.sleep(2)  # what the late worker would do, it does now
     fired = {shot.name.split(".")[0] for shot in rig.shots()}
     assert fired == {"before_renewal", "after_mastering", "before_finish"}
     (audio,) = rig.document(sent.id)["result"]["audio"]
