@@ -239,8 +239,8 @@ def root_logger() -> Iterator[logging.Logger]:
 def test_configure(root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("WARNING")
 
-    logging.getLogger("some.library").info("not this")
-    logging.getLogger("some.library").warning("this")
+    logging.getLogger("some.package").info("not this")
+    logging.getLogger("some.package").warning("this")
 
     line = json.loads(capsys.readouterr().out)
-    assert (line["message"], line["logger"]) == ("this", "some.library")
+    assert (line["message"], line["logger"]) == ("this", "some.package")
