@@ -1,4 +1,5 @@
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -178,3 +179,11 @@ def test_cancel_has_three_answers_for_what_exists(store: FirestoreStore) -> None
     assert use_cases.cancel("local", held.request_id) == "cancelling"
     assert use_cases.cancel("local", held.request_id) == "cancelling"
     assert document(store, held.request_id).cancel_requested
+
+
+def test_one_waiter_too_many_gets_an_answer_at_once(store: FirestoreStore) -> None:
+    use_cases = Tracks(store=store, requests=Outbox(), events=Outbox(), timing=TIMING, waiters=0)
+    request_id = stored_track(store)
+    began = time.monotonic()
+    assert use_cases.wait("local", request_id, 30).value is not None
+    assert time.monotonic() - began < 10

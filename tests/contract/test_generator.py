@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.auth.credentials import Credentials
+from google.auth.exceptions import RefreshError
+from google.cloud.storage import Client
 
 from services.generator.audio.encode import write_wav
 from services.generator.claim import Claim, take
@@ -341,3 +344,27 @@ def test_an_hour_of_refusals_ends_the_track(bench: Bench) -> None:
     track = bench.push(generator, track_id)
     assert track.error is not None
     assert (track.status, track.error.code) == (Status.FAILED, "model_unavailable")
+
+
+class NoToken(Credentials):
+    """Credentials whose token cannot be refreshed."""
+
+    def refresh(self, request: object) -> None:
+        raise RefreshError("metadata server: 500")
+
+    @property
+    def valid(self) -> bool:
+        return False
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Google's client keeps its session open
+def test_a_token_that_cannot_be_had_is_storage_unavailable(project: str, storage_url: str) -> None:
+    with storage_at(storage_url):
+        bucket = BucketObjects(Client(project=project, credentials=NoToken()), "b")
+    for act in (
+        lambda: bucket.look("a"),
+        lambda: bucket.read("a"),
+        lambda: bucket.write("a", b"x", "text/plain", replaces=0),
+    ):
+        with pytest.raises(StorageUnavailable):
+            act()
