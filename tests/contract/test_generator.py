@@ -29,6 +29,7 @@ from services.generator.model import (
 )
 from services.generator.sweeper import TrackSweeper
 from services.ingest.tracks import Tracks
+from shared import shutdown
 from shared.errors import Code, PermanentError, StorageUnavailable
 from shared.events import Delivery
 from shared.gcp.firestore import FirestoreStore
@@ -216,6 +217,21 @@ def test_a_pass_ends_when_its_time_is_over(bench: Bench) -> None:
 
     bench.requests = Slow()
     assert bench.sweep(bench.generator(Script(REFUSED)), seconds=0.5)["woken"] <= 3
+
+
+def test_a_pass_ends_when_the_process_does(bench: Bench) -> None:
+    for _ in range(4):
+        bench.wake_now(stored_track(bench.store))
+
+    class Last(Outbox):
+        def publish(self, message: Any, attributes: Any) -> None:
+            shutdown.begin()
+
+    bench.requests = Last()
+    try:
+        assert bench.sweep(bench.generator(Script(REFUSED)), seconds=5)["woken"] == 1
+    finally:
+        shutdown.reset()
 
 
 def test_a_broken_renewal_is_followed_by_another(bench: Bench) -> None:
