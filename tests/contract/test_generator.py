@@ -38,7 +38,7 @@ from shared.messages import encode
 from shared.ports import Stored, Update
 from shared.sweep import sweep
 from shared.timing import Timing
-from shared.track import TRACKS, Park, Status, Track
+from shared.track import PROGRESS, TRACKS, Park, Stage, Status, Track
 from tests.support.api import storage_at
 from tests.support.tracks import TIMING, Outbox, asked, stored_track
 
@@ -264,6 +264,7 @@ def test_a_cancel_during_the_call_stops_the_work_after_it(bench: Bench, sound: b
 
     assert bench.push(bench.generator(Script(reply)), track_id).status is Status.CANCELLED
     assert answers == ["cancelling"]
+    assert bench.track(track_id).progress < PROGRESS[Stage.STORING]
     assert bench.bucket.look(f"clips/{track_id}/0-1.wav")
     assert bench.bucket.look(f"audio/{track_id}.wav") is None
 
