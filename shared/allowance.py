@@ -1,0 +1,191 @@
+"""How much may be used in all, over all instances: model calls a minute, money a day.
+
+A bucket (``shared.bucket``) in one document per name. An instance reserves a block of it by
+compare-and-set and spends that in memory, so that the document sees few writes; what dies with
+an instance is lost, never used twice.
+"""
+
+import logging
+import random
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from math import inf
+from typing import Final
+
+from shared.bucket import UNIT, Level, Spends, block, millionths
+from shared.errors import CommitUnclear, StoreUnavailable
+from shared.ports import Collection, Create, Snapshot, Store, Update
+
+log = logging.getLogger(__name__)
+
+_ROUNDS: Final = 12
+_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.5
+_ONE_BY_ONE_PER_MINUTE: Final = 60
+
+ALLOWANCES: Final = Collection("allowances", Level)
+
+
+class Allowance:
+    """A share in one allowance; thread-safe, one per process and name.
+
+    One thread at a time asks the store; those who wait for it then spend from its block, or
+    take its answer for theirs.
+    """
+
+    def __init__(
+        self, store: Store, name: str, *, depth: float, per_second: float, one_by_one: bool = False
+    ) -> None:
+        """A bucket of *depth*, full when it is new, into which *per_second* flows.
+
+        *one_by_one*: reserve what is asked for and no more.
+
+        Raises:
+            ValueError: *depth* is not positive, *per_second* is negative.
+        """
+        if not 0 <= per_second < inf:
+            raise ValueError(f"an allowance of {per_second} a second")
+        self._store = store
+        self._name = name
+        self._depth = millionths(depth)
+        self._per_second = per_second
+        self._one_by_one = one_by_one
+        self._lock = threading.Lock()
+        self._held = 0
+        self._spends = Spends()
+        self._looks = 0
+        self._left: int | None = None
+        """What the last look has left in the store; None: it came to nothing."""
+
+    def take(self, amount: float = 1.0) -> float:
+        """Take *amount*, all or nothing: 0 when it is taken.
+
+        Else the seconds until so much may be there if nobody else takes any; infinite when
+        nothing flows that could bring it. Some may be there earlier: others give back.
+
+        Raises:
+            ValueError: *amount* is not positive.
+            StoreUnavailable: no answer, or no quiet moment; nothing is taken that may be used.
+        """
+        wanted = millionths(amount)
+        if wanted > self._depth:
+            return inf
+        looks = self._looks
+        with self._lock:
+            lacking = self._lacking(wanted, looks)
+            if lacking:
+                return lacking / UNIT / self._per_second if self._per_second else inf
+            self._held -= wanted
+            self._spends.add(self._store.clock.now(), wanted)
+            return 0.0
+
+    def give_back(self) -> None:
+        """Put back what is reserved and unspent: for SIGTERM, when nothing more will be taken.
+
+        Best effort: a store that does not answer is logged, not raised, and what may be back
+        already is not put back again.
+        """
+        with self._lock:
+            rest, self._held = self._held, 0
+        try:
+            back = not rest or self._put_back(rest)
+        except StoreUnavailable:
+            back = False
+        if not back:
+            log.warning("allowance lost", extra={"allowance": self._name, "millionths": rest})
+
+    def _lacking(self, wanted: int, looks: int) -> int:
+        """How much is missing, after a look at the store where one was needed.
+
+        A look that began after the caller came (*looks*: how many there were then) is as good
+        as one of its own: a crowd asks once, also when the store does not answer.
+        """
+        if self._held >= wanted:
+            return 0
+        if self._looks > looks:
+            if self._left is None:
+                raise StoreUnavailable("an allowance could not be had a moment ago")
+            if self._held + self._left < wanted:
+                return wanted - self._held - self._left
+        self._looks += 1
+        self._left = None
+        self._left = self._reserve(wanted - self._held)
+        return 0 if self._held >= wanted else wanted - self._held - self._left
+
+    def _reserve(self, missing: int) -> int:
+        """Hold a block of at least *missing* more, if it is there; return what is left then."""
+        tried: dict[str, int] = {}
+        for seen, level in self._looked():
+            # A lost answer, understood. What is ours and no longer named counts as used.
+            if ours := sum(size for nonce, size in tried.items() if nonce in level.writers):
+                self._held += ours
+                return level.left
+            if level.left < missing:
+                return level.left
+            size = missing
+            if not self._one_by_one:
+                size = block(missing, self._spends.recent(self._store.clock.now()), level.left)
+            nonce = uuid.uuid4().hex
+            tried[nonce] = size
+            after = level.written(nonce, -size, self._depth)
+            if self._wrote(seen, after):
+                self._held += size
+                return after.left
+        raise StoreUnavailable("an allowance found no quiet moment")
+
+    def _put_back(self, rest: int) -> bool:
+        """Put *rest* back once; False when it is not back, or nobody can tell."""
+        nonce = uuid.uuid4().hex
+        newest: str | None = None
+        for seen, level in self._looked():
+            if nonce in level.writers:
+                return True
+            if newest is not None and not level.tells_all_since(newest):
+                return False
+            newest = level.newest
+            if self._wrote(seen, level.written(nonce, rest, self._depth)):
+                return True
+        return False
+
+    def _looked(self) -> Iterator[tuple[Snapshot[Level], Level]]:
+        """The document as it is, and filled up to now: some times over, with growing pauses.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        for count in range(_ROUNDS):
+            if count:
+                longest = min(_LONGEST_PAUSE, _PAUSE * 2**count)
+                time.sleep(random.uniform(0, longest))  # noqa: S311 - it keeps rivals apart
+            seen = self._store.get(ALLOWANCES, self._name)
+            level = seen.value or Level(left=self._depth, at=seen.read_at)
+            yield seen, level.filled(seen.read_at, self._depth, self._per_second)
+
+    def _wrote(self, seen: Snapshot[Level], level: Level) -> bool:
+        try:
+            if seen.version is None:
+                self._store.commit(Create(ALLOWANCES, self._name, level))
+            else:
+                self._store.commit(Update(ALLOWANCES, self._name, level, seen.version))
+        except CommitUnclear:
+            return False
+        return True
+
+
+def of_quota(store: Store, name: str, per_minute: int) -> Allowance:
+    """The governor of a model's calls: *per_minute* of them, a fifth of that at once.
+
+    Raises:
+        ValueError: the quota is not positive.
+    """
+    if per_minute < 1:
+        raise ValueError(f"a quota of {per_minute} calls a minute")
+    return Allowance(
+        store,
+        name,
+        depth=max(2, per_minute / 5),
+        per_second=per_minute / 60,
+        one_by_one=per_minute <= _ONE_BY_ONE_PER_MINUTE,
+    )
