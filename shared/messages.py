@@ -45,7 +45,7 @@ class TrackRequest(Message):
     style: str = "instrumental"
     tempo: str = "moderate"
     """A word, or beats per minute in digits."""
-    duration_seconds: int = Field(ge=1, le=300)
+    duration_seconds: float = Field(ge=1, le=300)
     seed: int = -1
     """-1: derived from the request id."""
     model: str = "lyria-002"
@@ -73,16 +73,29 @@ class TrackRequested(Message):
     request: TrackRequest
 
 
-class AudioObject(Message):
-    """One finished file in Cloud Storage, named with its generation."""
+class FileObject(Message):
+    """One object in Cloud Storage, named with its generation."""
 
-    format: str
     mime_type: str
     uri: str
     generation: int
     size_bytes: int
     crc32c: str
     """Base64 of the big-endian CRC32C, as Cloud Storage prints it."""
+    sha256: str = ""
+    """Hexadecimal."""
+
+
+class AudioObject(FileObject):
+    """One finished audio file."""
+
+    format: str
+
+
+class SideObject(FileObject):
+    """What describes the audio: ``kind`` is waveform, spectrogram or metadata."""
+
+    kind: str
 
 
 class TrackResult(Message):
@@ -94,7 +107,18 @@ class TrackResult(Message):
     loudness_lufs: float
     true_peak_dbtp: float
     loudness_limited: bool
+    loudness_range_lu: float = 0.0
+    tempo_bpm: float = 0.0
+    """0: no clear beat."""
+    tempo_confidence: float = 0.0
+    """0 to 1."""
+    key: str = ""
+    """Estimated, such as "F# minor"; empty: none is clear."""
+    key_confidence: float = 0.0
+    """0 to 1."""
+    clips: int = 1
     audio: tuple[AudioObject, ...]
+    sides: tuple[SideObject, ...] = ()
     metadata_uri: str
     model: str
     cost_usd: float

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.messages import ErrorInfo, TrackRequest, TrackRequested, TrackResult
+from shared.messages import AudioObject, ErrorInfo, TrackRequest, TrackRequested, TrackResult
 from shared.ports import Collection
 
 
@@ -120,6 +120,8 @@ class Track:
     faults: int = 0
     quota_waits: int = 0
     """Parks for either since a clip was last stored: the exponents of the backoffs."""
+    grant_until: datetime | None = None
+    """Until then a token of the quota is set aside for one call of this track."""
     refused_since: datetime | None = None
     """First 5xx since the model last answered anything else."""
 
@@ -131,11 +133,15 @@ class Track:
     queued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    ready: tuple[AudioObject, ...] = ()
+    """Files of this run that are stored already, while others are still being made."""
     result: TrackResult | None = None
     error: ErrorInfo | None = None
     announcements: tuple[Announcement, ...] = ()
     run_nonce: str = ""
     """Of the submit or retry that began this run: tells its maker that it was its own."""
+    clips_due: datetime | None = None
+    """When the clips of this completed track are to be deleted; None: not, or done."""
     expire_at: datetime | None = None
     """Firestore TTL: set with the ending, never before."""
 

@@ -8,6 +8,7 @@ from shared.messages import (
     ENDING_TYPES,
     AudioObject,
     ErrorInfo,
+    SideObject,
     TrackEvent,
     TrackRequest,
     TrackRequested,
@@ -31,6 +32,16 @@ def completed_event() -> TrackEvent:
         generation=1_767_322_245_000_000,
         size_bytes=5_760_044,
         crc32c="AAAAAA==",
+        sha256="ab" * 32,
+    )
+    side = SideObject(
+        kind="waveform",
+        mime_type="application/json",
+        uri="gs://output/waveforms/r1.json",
+        generation=1_767_322_246_000_000,
+        size_bytes=6_100,
+        crc32c="AAAAAA==",
+        sha256="cd" * 32,
     )
     result = TrackResult(
         duration_seconds=30.0,
@@ -39,7 +50,13 @@ def completed_event() -> TrackEvent:
         loudness_lufs=-14.0,
         true_peak_dbtp=-1.2,
         loudness_limited=False,
+        loudness_range_lu=5.5,
+        tempo_bpm=96.0,
+        tempo_confidence=0.9,
+        key="F# minor",
+        key_confidence=0.4,
         audio=(audio,),
+        sides=(side,),
         metadata_uri="gs://output/metadata/r1.json",
         model="lyria-002",
         cost_usd=0.06,
@@ -67,7 +84,7 @@ def requests() -> st.SearchStrategy[TrackRequested]:
         negative_prompt=_TEXT,
         style=_TEXT,
         tempo=_TEXT,
-        duration_seconds=st.integers(1, 300),
+        duration_seconds=st.integers(1, 300) | st.floats(1, 300),
         seed=st.integers(-1, 2**31 - 1),
         formats=st.lists(_TEXT, max_size=3).map(tuple),
         bit_depth=st.sampled_from([16, 24]),
@@ -91,15 +108,16 @@ def requests() -> st.SearchStrategy[TrackRequested]:
 
 def events() -> st.SearchStrategy[TrackEvent]:
     """Any event that can be written."""
-    audio = st.builds(
-        AudioObject,
-        format=_TEXT,
-        mime_type=_TEXT,
-        uri=_TEXT,
-        generation=_LONGS,
-        size_bytes=_LONGS,
-        crc32c=_TEXT,
-    )
+    stored = {
+        "mime_type": _TEXT,
+        "uri": _TEXT,
+        "generation": _LONGS,
+        "size_bytes": _LONGS,
+        "crc32c": _TEXT,
+        "sha256": _TEXT,
+    }
+    audio = st.builds(AudioObject, format=_TEXT, **stored)
+    side = st.builds(SideObject, kind=_TEXT, **stored)
     result = st.builds(
         TrackResult,
         duration_seconds=_FLOATS,
@@ -108,6 +126,13 @@ def events() -> st.SearchStrategy[TrackEvent]:
         loudness_lufs=_FLOATS,
         true_peak_dbtp=_FLOATS,
         loudness_limited=st.booleans(),
+        loudness_range_lu=_FLOATS,
+        tempo_bpm=_FLOATS,
+        tempo_confidence=_FLOATS,
+        key=_TEXT,
+        key_confidence=_FLOATS,
+        clips=_LONGS,
+        sides=st.lists(side, max_size=2).map(tuple),
         audio=st.lists(audio, max_size=2).map(tuple),
         metadata_uri=_TEXT,
         model=_TEXT,

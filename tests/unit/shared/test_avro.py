@@ -9,7 +9,14 @@ from hypothesis import given
 from pydantic import AwareDatetime, BaseModel
 
 from shared import avro
-from shared.messages import TrackEvent, TrackRequested, encode
+from shared.messages import (
+    AudioObject,
+    SideObject,
+    TrackEvent,
+    TrackRequested,
+    TrackResult,
+    encode,
+)
 from tests.support.messages import completed_event, events, requests
 from tests.support.topics import track_requested
 
@@ -45,8 +52,18 @@ def test_a_message_writes_every_field_of_its_schema() -> None:
         ("track-requests", track_requested("x")),
         ("track-events", completed_event()),
     ):
-        names = [field["name"] for field in avro.schema(avro.TOPICS[topic])["fields"]]
-        assert list(json.loads(encode(message))) == names
+        assert list(json.loads(encode(message))) == names(avro.TOPICS[topic])
+
+
+def names(model: type[BaseModel]) -> list[str]:
+    return [field["name"] for field in avro.schema(model)["fields"]]
+
+
+def test_a_result_writes_every_field_of_its_schema() -> None:
+    (result,) = json.loads(encode(completed_event()))["result"]
+    assert list(result) == names(TrackResult)
+    assert list(result["audio"][0]) == names(AudioObject)
+    assert list(result["sides"][0]) == names(SideObject)
 
 
 def test_nothing_is_nullable_and_no_type_is_an_enum() -> None:

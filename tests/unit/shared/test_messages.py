@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from shared.errors import Malformed
 from shared.messages import (
     ENDING_TYPES,
     AudioObject,
+    SideObject,
     TrackEvent,
     TrackRequest,
     TrackRequested,
@@ -101,7 +103,10 @@ BROKEN = {
     "no prompt": changed("request.prompt", ...),
     "an empty prompt": changed("request.prompt", ""),
     "no seconds": changed("request.duration_seconds", 0),
+    "too many seconds": changed("request.duration_seconds", 300.001),
     "text as seconds": changed("request.duration_seconds", "30"),
+    "true as seconds": changed("request.duration_seconds", True),
+    "NaN as seconds": changed("request.duration_seconds", float("nan")),
     "text as flag": changed("request.loop", "yes"),
     "text as formats": changed("request.formats", "wav"),
     "NaN": changed("request.loudness_lufs", [float("nan")]),
@@ -149,6 +154,30 @@ def test_a_measurement_that_json_cannot_write_is_no_message(loudness: float) -> 
     good = completed_event().result[0].model_dump()
     with pytest.raises(ValidationError):
         TrackResult.model_validate(good | {"loudness_lufs": loudness})
+
+
+def test_seconds_may_be_whole_or_not() -> None:
+    for seconds in (1, 7.3, 299.999, 300):
+        request = decode_request(changed("request.duration_seconds", seconds)).request
+        assert request.duration_seconds == seconds
+
+
+def test_an_event_without_the_newer_fields_is_read() -> None:
+    """What was published before there were checksums, sides and a tempo."""
+    result = EVENT["result"][0]
+    newer = ("loudness_range_lu", "tempo_bpm", "tempo_confidence", "key", "key_confidence", "sides")
+    old = {name: value for name, value in result.items() if name not in (*newer, "clips")}
+    old["audio"] = [{k: v for k, v in result["audio"][0].items() if k != "sha256"}]
+    (read,) = decode_event(json.dumps(EVENT | {"result": [old]}).encode()).result
+    assert (read.tempo_bpm, read.key, read.clips, read.sides) == (0.0, "", 1, ())
+    assert read.audio[0].sha256 == ""
+
+
+def test_every_field_of_a_result_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "messages.md").read_text()
+    for model in (TrackResult, AudioObject, SideObject):
+        for name in model.model_fields:
+            assert f"`{name}`" in text, name
 
 
 def test_messages_cannot_be_changed() -> None:
