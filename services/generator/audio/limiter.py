@@ -6,15 +6,13 @@ hold, so that no sample is left above the ceiling (a common design: Signalsmith,
 straightforward limiter", without its exponential release).
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from services.generator.audio.loudness import CELL, Peaks
-from services.generator.audio.pcm import BLOCK, RATE, Samples
+from services.generator.audio.pcm import CHANNELS, RATE, Samples
 
 MAX_REDUCTION_DB: Final = 6.0
 """More than this is heard as pumping: callers bound their gain by it."""
@@ -25,6 +23,8 @@ _RELEASE_DB: Final = 20.0 * CELL / RATE
 
 Curve = NDArray[np.float64]
 """Decibels, shape (cells + 1,): the value at each cell boundary, linear in between."""
+Gains = NDArray[np.float32]
+"""Factors, one at each cell boundary, linear in between."""
 
 
 def reduction(peaks_db: Peaks, ceiling_db: float) -> Curve:
@@ -33,16 +33,25 @@ def reduction(peaks_db: Peaks, ceiling_db: float) -> Curve:
     return _attacked(_released(np.maximum(over[:-1], over[1:])))
 
 
-def apply(samples: Samples, gains_db: Curve) -> Iterator[Samples]:
-    """*samples* block by block, each frame times the interpolated gain."""
-    gains = 10 ** (gains_db / 20)
-    nodes = np.arange(len(gains)) * CELL
-    for start in range(0, len(samples), BLOCK):
-        block = samples[start : start + BLOCK]
-        first, last = start // CELL, -(-(start + len(block)) // CELL) + 1
-        at = np.arange(start, start + len(block))
-        gain = np.interp(at, nodes[first:last], gains[first:last]).astype(np.float32)
-        yield block * gain[:, np.newaxis]
+def loop_reduction(peaks_db: Peaks, ceiling_db: float) -> Curve:
+    """The same for what is played over and over: it ends at the value that it begins with.
+
+    The last cell may be a short one: no gain moves there, so that the seam is smooth anyway.
+    Takes two cells or more.
+    """
+    around = round(MAX_REDUCTION_DB / _RELEASE_DB) + 2 * _LOOK_AHEAD
+    circle = peaks_db[:-1].copy()
+    circle[0] = max(circle[0], peaks_db[-1])
+    curve = reduction(np.pad(circle, around, mode="wrap"), ceiling_db)[around:-around]
+    return np.append(curve[:-1], [curve[0]] * 2)
+
+
+def apply(block: Samples, gains: Gains) -> None:
+    """Multiply *block* in place by *gains*: its first frame is at the first of these nodes."""
+    ramp = np.repeat(np.arange(CELL, dtype=np.float32) / CELL, CHANNELS)
+    factors = np.outer(np.diff(gains), ramp)
+    factors += gains[:-1, np.newaxis]
+    block *= factors.reshape(-1, CHANNELS)[: len(block)]
 
 
 def _released(need: Curve) -> Curve:
@@ -55,7 +64,15 @@ def _released(need: Curve) -> Curve:
 def _attacked(held: Curve) -> Curve:
     """*held* reached by a smooth ramp that ends where the peak begins."""
     ahead = np.pad(held, (_LOOK_AHEAD, _LOOK_AHEAD), mode="edge")
-    holds = sliding_window_view(ahead, _LOOK_AHEAD + 1).max(axis=1)
     window = np.hanning(_LOOK_AHEAD + 3)[1:-1]
-    ramped: Curve = np.convolve(holds, window / window.sum(), mode="valid")
-    return ramped
+    return np.convolve(_held(ahead, _LOOK_AHEAD + 1), window / window.sum(), mode="valid")
+
+
+def _held(curve: Curve, width: int) -> Curve:
+    """The greatest of each *width* neighbours, found in steps that double."""
+    reach = 1
+    while reach < width:
+        step = min(reach, width - reach)
+        curve = np.maximum(curve[:-step], curve[step:])
+        reach += step
+    return curve

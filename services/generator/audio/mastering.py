@@ -1,22 +1,23 @@
-"""From raw clips to finished samples: exact length, fades, loudness, true peak, 16 bit."""
+"""From a whole piece to finished samples: loudness, true peak, 16 or 24 bit.
 
-from collections.abc import Sequence
+Two reads of the piece: ``solve`` finds the gain on small arrays, ``render`` writes the tape.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from services.generator.audio import limiter
+from services.generator.audio.dither import Dither
 from services.generator.audio.levelling import level
-from services.generator.audio.loudness import FLOOR_LUFS, cell_peaks, integrated
-from services.generator.audio.pcm import RATE, Pcm16, Samples, blocks, float_blocks, quantise
-from shared.errors import Code, PermanentError
-
-BIT_DEPTHS: Final = (16,)
-FADE_IN_SECONDS: Final = 0.010
-FADE_OUT_SECONDS: Final = 2.5
-FADE_OUT_SHARE: Final = 0.12
-"""Of the track, where that is shorter than ``FADE_OUT_SECONDS``."""
+from services.generator.audio.limiter import Gains
+from services.generator.audio.loudness import CELL, cell_energies, cell_peaks
+from services.generator.audio.measures import Measures
+from services.generator.audio.pcm import BIT_DEPTHS, to_integers
+from services.generator.audio.source import Source
+from services.generator.audio.tape import Tape
 
 _LIMITED_LU: Final = 0.2
 """So far below its target a track is said to be limited."""
@@ -24,92 +25,76 @@ _LIMITED_LU: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class MasterSpec:
-    """What to make of the clips. ``loudness_lufs=None`` leaves all but the fades untouched."""
+    """What to make of a piece. ``loudness_lufs=None`` leaves every sample as it is."""
 
-    frames: int
     loudness_lufs: float | None = -14.0
     ceiling_dbtp: float = -1.0
     bit_depth: int = 16
     dither_seed: int = 0
+    loop: bool = False
+    """The piece runs into its own start: the gain must do so too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mastered:
-    """Finished samples, shape (frames, 2), and what was measured on exactly these."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The gain to apply: small, whatever the length (6 kB a second)."""
 
-    samples: Pcm16
-    loudness_lufs: float
-    true_peak_dbtp: float
     gain_db: float
     """Static gain, before the limiter."""
-    loudness_limited: bool
-    """True: the target would have needed more limiting than music bears, the track is quieter."""
+    reduction_db: float
+    """The most that the limiter takes away, anywhere."""
+    gains: Gains | None
+    """Both together as a factor at each cell boundary; None: nothing is changed."""
 
 
-def master(clips: Sequence[Samples], spec: MasterSpec) -> Mastered:
-    """Make the finished track; the same clips and *spec* give the same samples.
+def solve(source: Source, spec: MasterSpec) -> Plan:
+    """Read *source* and find the gain that *spec* asks for.
+
+    The two meters take a thread and an iterator of their own: both read at the same time.
+    """
+    if spec.loudness_lufs is None:
+        return Plan(0.0, 0.0, None)
+    with ThreadPoolExecutor(1) as beside:
+        peaks = beside.submit(cell_peaks, source.blocks())
+        energies = cell_energies(source.blocks())
+    target, ceiling = spec.loudness_lufs, spec.ceiling_dbtp
+    gain, curve = level(energies, peaks.result(), target, ceiling, loop=spec.loop)
+    gains = (10 ** (curve / 20)).astype(np.float32)
+    return Plan(gain, gain - float(curve.min()), gains)
+
+
+def render(source: Source, plan: Plan, spec: MasterSpec, tape: Tape) -> None:
+    """Read *source* again and write it, finished, to *tape*, which is closed whatever happens.
+
+    The same source, plan and spec give the same samples. A piece of 16 bit whose loudness is
+    left alone comes out bit-exact; dither goes only where 16 bit follow a change.
 
     Raises:
-        PermanentError: ``audio_invalid``, the clips are shorter than the track.
-        ValueError: not exactly one clip, or a bit depth that is not offered.
+        ValueError: *source* or *spec* does not fit the tape.
     """
-    if spec.bit_depth not in BIT_DEPTHS:
-        raise ValueError(f"bit depth {spec.bit_depth} is not offered")
-    track = _cut(join(clips), spec.frames)
-    if spec.loudness_lufs is None:
-        _fade(track)
-        return _measured(quantise(blocks(track), len(track)))
-    _remove_offset(track)
-    _fade(track)
-    return _levelled(track, spec.loudness_lufs, spec)
+    try:
+        _write(source, plan, spec, tape)
+    except BaseException as failure:
+        tape.close(failure)
+        raise
+    tape.close()
 
 
-def join(clips: Sequence[Samples]) -> Samples:
-    """The clips as one piece: today a track is one clip."""
-    if len(clips) != 1:
-        raise ValueError(f"a track is one clip, not {len(clips)}")
-    return clips[0]
+def limited(measures: Measures, spec: MasterSpec) -> bool:
+    """True: the target would have needed more limiting than music bears, the track is quieter."""
+    target = spec.loudness_lufs
+    return target is not None and measures.loudness_lufs < target - _LIMITED_LU
 
 
-def _cut(piece: Samples, frames: int) -> Samples:
-    if len(piece) < frames:
-        raise PermanentError(
-            f"The audio is {len(piece) / RATE:.3f} s long, the track {frames / RATE:.3f} s.",
-            code=Code.AUDIO_INVALID,
-        )
-    return piece[:frames].copy()
-
-
-def _remove_offset(track: Samples) -> None:
-    track -= track.mean(axis=0, dtype=np.float64)
-
-
-def _fade(track: Samples) -> None:
-    """Raised-cosine fades in place: no kink at either end of a fade."""
-    seconds = min(FADE_OUT_SECONDS, FADE_OUT_SHARE * len(track) / RATE)
-    rise = _rise(min(round(FADE_IN_SECONDS * RATE), len(track)))
-    fall = _rise(round(seconds * RATE))[::-1]
-    track[: len(rise)] *= rise
-    track[len(track) - len(fall) :] *= fall
-
-
-def _rise(frames: int) -> NDArray[np.float32]:
-    phase = np.linspace(0, np.pi, frames, endpoint=False)
-    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)[:, np.newaxis]
-
-
-def _levelled(track: Samples, target: float, spec: MasterSpec) -> Mastered:
-    gain, parts = level(track, target, spec.ceiling_dbtp)
-    pcm = quantise(parts, len(track), dither_seed=spec.dither_seed)
-    return _measured(pcm, gain_db=gain, target=target)
-
-
-def _measured(pcm: Pcm16, *, gain_db: float = 0.0, target: float = FLOOR_LUFS) -> Mastered:
-    loudness = integrated(float_blocks(pcm))
-    return Mastered(
-        samples=pcm,
-        loudness_lufs=loudness,
-        true_peak_dbtp=float(cell_peaks(float_blocks(pcm)).max()),
-        gain_db=gain_db,
-        loudness_limited=loudness < target - _LIMITED_LU,
-    )
+def _write(source: Source, plan: Plan, spec: MasterSpec, tape: Tape) -> None:
+    dithered = plan.gains is not None and spec.bit_depth == BIT_DEPTHS[0]
+    dither = Dither(spec.dither_seed) if dithered else None
+    node = 0
+    for block in source.blocks():
+        if plan.gains is not None:
+            cells = -(-len(block) // CELL)
+            limiter.apply(block, plan.gains[node : node + cells + 1])
+            node += cells
+        if dither is not None:
+            dither.add(block)
+        tape.write(to_integers(block, spec.bit_depth))

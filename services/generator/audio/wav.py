@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from services.generator.audio.pcm import CHANNELS, RATE, Pcm16, Samples, to_float
+from services.generator.audio.pcm import CHANNELS, RATE, Pcm16
 from services.generator.audio.quality import verdict
 from shared.errors import Code, PermanentError
 
@@ -56,24 +56,12 @@ def read_header(data: Data) -> WavInfo:
     raise _invalid("there is no data chunk")
 
 
-def samples(data: Data) -> Samples:
-    """The clip's samples, shape (frames, 2), full scale 1.0.
+def pcm(data: Data) -> Pcm16:
+    """The clip's samples where they are: a view of *data*, shape (frames, 2), not to be changed.
 
     Raises:
         PermanentError: ``audio_invalid``, unless it is 48 kHz stereo of 16 bit, with sound in it.
     """
-    return to_float(_pcm(data))
-
-
-def judge(data: Data) -> Code | None:
-    """The quality gate on one clip: None when it may become a track."""
-    try:
-        return verdict(_pcm(data))
-    except PermanentError:
-        return Code.AUDIO_INVALID
-
-
-def _pcm(data: Data) -> Pcm16:
     info = read_header(data)
     if (info.sample_rate, info.channels, info.bits) != (RATE, CHANNELS, 16):
         raise _invalid(
@@ -83,8 +71,16 @@ def _pcm(data: Data) -> Pcm16:
     if not info.frames:
         raise _invalid("it holds no samples")
     count = info.frames * CHANNELS
-    pcm = np.frombuffer(data, np.dtype("<i2"), count, info.data_offset)
-    return pcm.reshape(-1, CHANNELS)
+    interleaved = np.frombuffer(data, np.dtype("<i2"), count, info.data_offset)
+    return interleaved.reshape(-1, CHANNELS)
+
+
+def judge(data: Data) -> Code | None:
+    """The quality gate on one clip: None when it may become a track."""
+    try:
+        return verdict(pcm(data))
+    except PermanentError:
+        return Code.AUDIO_INVALID
 
 
 def _check_magic(head: bytes) -> None:

@@ -1,14 +1,25 @@
 """Synthetic sound of every awkward kind, the same on each run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.generator.audio.pcm import RATE, Samples
+from services.generator.audio.pcm import RATE, Samples, blocks
 
 Wave = NDArray[np.floating[Any]]
+
+
+class Piece:
+    """A source of samples that are all there: each reader gets blocks of its own."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+        self.frames = len(samples)
+
+    def blocks(self) -> Iterator[Samples]:
+        return (block.copy() for block in blocks(self.samples))
 
 
 def _single(wave: Wave) -> Samples:
@@ -65,6 +76,34 @@ def between(seconds: float) -> Samples:
     return sine(seconds, RATE / 4, -0.5, np.pi / 4)
 
 
+def square(seconds: float, hertz: float = 110.0) -> Samples:
+    """At full scale, with the overshoot of its edges between the samples."""
+    wave = np.where(np.mod(hertz * _time(seconds), 1) < 0.5, 1.0, -1.0)
+    return _single(np.stack([wave, wave], axis=1))
+
+
+def drums(seconds: float) -> Samples:
+    """Bass drum, snare and hi-hat over each other: the limiter never rests."""
+    noise = np.random.default_rng(3).standard_normal(round(seconds * RATE))
+    wave = np.zeros(len(noise))
+    for hertz, every, decay, share in (
+        (55, 0.5, 0.15, 0.0),
+        (180, 0.25, 0.05, 1),
+        (0, 0.125, 0.02, 1),
+    ):
+        since = np.mod(_time(seconds), every)
+        wave += np.exp(-since / decay) * (np.sin(2 * np.pi * hertz * since) + share * noise)
+    return _single(np.stack([wave, wave], axis=1) / np.abs(wave).max())
+
+
+def kicks(seconds: float) -> Samples:
+    """A bass drum that has to be limited, while a high tone makes the loudness."""
+    since = np.mod(_time(seconds), 0.5)
+    kick = np.exp(-since / 0.1) * np.sin(2 * np.pi * 45 * since)
+    tone = 0.1 * np.sin(2 * np.pi * 3000 * _time(seconds)) * (since > 0.2)
+    return _single(np.stack([kick + tone, kick - tone], axis=1))
+
+
 MATERIAL: Mapping[str, Callable[[float], Samples]] = {
     "sine": sine,
     "pink": pink,
@@ -74,4 +113,7 @@ MATERIAL: Mapping[str, Callable[[float], Samples]] = {
     "clipped": clipped,
     "offset": offset,
     "between": between,
+    "square": square,
+    "drums": drums,
+    "kicks": kicks,
 }

@@ -7,7 +7,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.generator.audio.wav import WavInfo, judge, read_header, samples
+from services.generator.audio.wav import WavInfo, judge, pcm, read_header
 from shared.errors import Code, PermanentError
 from tests.unit.generator.audio import ffmpeg, riff
 
@@ -27,7 +27,15 @@ DATA = riff.chunk(b"data", riff.ramp().tobytes())
 def test_walks_to_the_samples_wherever_they_begin(before: list[bytes], offset: int) -> None:
     data = riff.wav(riff.ramp(), *before)
     assert read_header(data) == WavInfo(48_000, 2, 16, 100, offset)
-    assert np.array_equal(samples(data) * 32768, riff.ramp())
+    assert np.array_equal(pcm(data), riff.ramp())
+
+
+def test_the_samples_are_not_copied_and_not_to_be_changed() -> None:
+    data = bytearray(riff.wav(riff.ramp()))
+    seen = pcm(memoryview(data))
+    data[-2:] = struct.pack("<h", -7)
+    assert seen[-1, 1] == -7
+    assert not pcm(bytes(data)).flags.writeable
 
 
 def test_reads_the_extensible_header() -> None:
@@ -47,7 +55,7 @@ def test_what_follows_the_samples_does_not_matter() -> None:
 
 def test_an_incomplete_last_frame_is_left_out() -> None:
     odd = riff.riff(riff.fmt(), riff.chunk(b"data", riff.ramp().tobytes() + b"xyz"))
-    assert samples(odd).shape == (100, 2)
+    assert pcm(odd).shape == (100, 2)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +100,7 @@ def test_samples_are_48_khz_stereo_16_bit(header: bytes, found: str) -> None:
     data = riff.riff(header, DATA)
     assert read_header(data).frames > 0
     with pytest.raises(PermanentError, match=found):
-        samples(data)
+        pcm(data)
     assert judge(data) is Code.AUDIO_INVALID
 
 
@@ -104,22 +112,22 @@ def test_no_samples_are_no_clip() -> None:
 
 @pytest.mark.parametrize("writer", ["soundfile", "ffmpeg"])
 def test_reads_what_others_write(writer: str) -> None:
-    pcm = np.random.default_rng(3).integers(-32768, 32768, (4800, 2), np.int16)
+    written = np.random.default_rng(3).integers(-32768, 32768, (4800, 2), np.int16)
     if writer == "soundfile":
         file = io.BytesIO()
-        soundfile.write(file, pcm, 48_000, subtype="PCM_16", format="WAV")
+        soundfile.write(file, written, 48_000, subtype="PCM_16", format="WAV")
         data = file.getvalue()
     else:
-        data = _by_ffmpeg(pcm)
-    assert np.array_equal(samples(data) * 32768, pcm)
+        data = _by_ffmpeg(written)
+    assert np.array_equal(pcm(data), written)
 
 
-def _by_ffmpeg(pcm: np.ndarray) -> bytes:
+def _by_ffmpeg(written: np.ndarray) -> bytes:
     """A pipe cannot be sought: ffmpeg leaves both sizes at their greatest value."""
     raw = ("-f", "s16le", "-ar", "48000", "-ac", "2", "-i", "-")
-    data = ffmpeg.run(*raw, "-f", "wav", "-", stdin=pcm.tobytes()).stdout
+    data = ffmpeg.run(*raw, "-f", "wav", "-", stdin=written.tobytes()).stdout
     at = data.index(b"data") + 4
-    return data[:at] + struct.pack("<I", pcm.nbytes) + data[at + 4 :]
+    return data[:at] + struct.pack("<I", written.nbytes) + data[at + 4 :]
 
 
 VALID = riff.wav(riff.ramp(), riff.chunk(b"LIST", b"x" * 36))
