@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import TypeAdapter
 
 from shared.clock import StoreClock
-from shared.messages import AudioObject, Message
+from shared.messages import FileObject, Message
 
 T = TypeVar("T")
 
@@ -105,6 +105,19 @@ class Stored:
     metadata: Mapping[str, str]
 
 
+class SeekableFile(Protocol):
+    """An open binary file: ``BytesIO``, or a map of memory."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most *size* bytes from the present position on."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> Any:
+        """Move the position."""
+
+    def tell(self) -> int:
+        """The position."""
+
+
 class Objects(Protocol):
     """One bucket; every write names the generation that it replaces (0: none)."""
 
@@ -126,9 +139,29 @@ class Objects(Protocol):
         """
 
     def write(
-        self, name: str, data: bytes, mime: str, *, replaces: int, metadata: Mapping[str, str] = {}
+        self,
+        name: str,
+        data: bytes | SeekableFile,
+        mime: str,
+        *,
+        replaces: int,
+        metadata: Mapping[str, str] = {},
     ) -> Stored | None:
         """Write one object; None when the live generation is not *replaces* (a 412).
+
+        Raises:
+            StorageUnavailable: no answer.
+        """
+
+    def list(self, prefix: str) -> Sequence[Stored]:
+        """The live objects whose names begin with *prefix*.
+
+        Raises:
+            StorageUnavailable: no answer.
+        """
+
+    def delete(self, stored: Stored) -> None:
+        """Delete exactly this generation; one that is not live any more is left as it is.
 
         Raises:
             StorageUnavailable: no answer.
@@ -138,7 +171,7 @@ class Objects(Protocol):
 class UrlSigner(Protocol):
     """Short-lived links to objects."""
 
-    def url(self, audio: AudioObject, filename: str) -> str:
+    def url(self, file: FileObject, filename: str) -> str:
         """A V4 signed GET URL of exactly this generation.
 
         Raises:

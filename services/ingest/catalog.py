@@ -2,24 +2,37 @@
 
 from typing import Final
 
+from shared.messages import TrackRequest
+from shared.models import MODELS
+
 STYLES: Final = ("instrumental", "ambient", "classical", "rock", "electronic", "jazz")
 TEMPO_WORDS: Final = ("slow", "moderate", "fast")
 BPM: Final = range(40, 221)
 ENDINGS: Final = ("track.completed", "track.failed", "track.cancelled", "track.expired")
-FORMATS: Final = ("wav",)
-"""FLAC, MP3, Ogg and M4A are accepted once they can be made."""
+FORMATS: Final = ("wav", "flac", "mp3", "ogg", "m4a")
+DEFAULT_FORMATS: Final = ("wav",)
+BIT_DEPTHS: Final = (16, 24)
 MODEL: Final = "lyria-002"
 PROMPT_LENGTH: Final = range(5, 501)
-CLIP_SECONDS: Final = 32
-"""Whole seconds of one clip; longer tracks are accepted once clips can be joined."""
+MIN_SECONDS: Final = 1
 MAX_SECONDS: Final = 300
 DEFAULT_SECONDS: Final = 30
-PRICE_PER_CLIP_USD: Final = 0.06
 DEFAULT_LIFETIME: Final = 24 * 3600
 MAX_LIFETIME: Final = 7 * 24 * 3600
-ESTIMATE_SECONDS: Final = 60
+_CALL_AND_FINISH: Final = 30
+"""Seconds: a call of the model takes 10 to 20, mastering and storing the rest."""
 
 
-def quote_usd() -> float:
-    """What a track costs: one clip, for now."""
-    return PRICE_PER_CLIP_USD
+def clips(request: TrackRequest) -> int:
+    """How many clips the track is made of."""
+    return MODELS[request.model].clips(request.duration_seconds, loop=request.loop)
+
+
+def quote_usd(request: TrackRequest) -> float:
+    """What the track costs at today's price, in US dollars."""
+    return MODELS[request.model].quote_usd(request.duration_seconds, loop=request.loop)
+
+
+def estimate_seconds(request: TrackRequest) -> float:
+    """From queued to completed in a new project's quota, if nobody else is waiting."""
+    return clips(request) * 60 / MODELS[request.model].quota_per_minute + _CALL_AND_FINISH

@@ -75,9 +75,10 @@ def submission_of(body: dict[str, Any]) -> Submission:
         wanted["style"] = "instrumental"
     if isinstance(wanted.get("tempo"), str) and wanted["tempo"] not in catalog.TEMPO_WORDS:
         wanted["tempo"] = "moderate"
-    seconds = wanted.get("duration_seconds")
-    if isinstance(seconds, int) and not isinstance(seconds, bool):
-        wanted["duration_seconds"] = min(seconds, catalog.CLIP_SECONDS)
+    if type(wanted.get("duration_seconds", 1)) is not int:  # a bool is an int, too
+        raise Refused("Invalid field: duration_seconds")
+    if "duration_seconds" in wanted:
+        wanted["duration_seconds"] = min(wanted["duration_seconds"], catalog.MAX_SECONDS)
     if not isinstance(wanted.get("tempo", ""), str):
         raise Refused("Invalid field: tempo")
     try:

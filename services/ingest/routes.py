@@ -6,14 +6,14 @@ from typing import Final
 from flask import Blueprint, current_app, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
-from services.ingest import catalog, views
+from services.ingest import catalog, files, views
 from services.ingest.bodies import fingerprint, parse, read_json
 from services.ingest.config import LOCAL_TENANT, Settings
-from services.ingest.submission import Submission
 from services.ingest.tracks import Asked, KeyReused, NoSuchTrack, NotRetryable, Tracks
+from shared.messages import FileObject, TrackRequest
 from shared.ports import Snapshot, UrlSigner
 from shared.problems import Problem
-from shared.track import Status, Track
+from shared.track import Track
 
 _KEY: Final = re.compile(r'("?)([\x21\x23-\x5b\x5d-\x7e]{1,255})\1')
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -25,7 +25,7 @@ class TrackRoutes:
     """The views, with what they need."""
 
     def __init__(self, tracks: Tracks, urls: UrlSigner, settings: Settings) -> None:
-        """*urls* signs links to finished audio."""
+        """*urls* signs links to finished files."""
         self._tracks = tracks
         self._urls = urls
         self._settings = settings
@@ -39,6 +39,10 @@ class TrackRoutes:
         api.add_url_rule("/<track_id>/cancel", view_func=self.cancel, methods=["POST"])
         api.add_url_rule("/<track_id>/retry", view_func=self.retry, methods=["POST"])
         api.add_url_rule("/<track_id>/audio.<name>", view_func=self.audio, methods=["GET"])
+        for kind in files.SIDES:
+            api.add_url_rule(
+                f"/<track_id>/{kind}", kind, self.side, methods=["GET"], defaults={"kind": kind}
+            )
         api.register_error_handler(NoSuchTrack, _no_such_track)
         return api
 
@@ -54,7 +58,9 @@ class TrackRoutes:
             key=idempotency_key(),
         )
         try:
-            track, replayed = self._tracks.submit(asked, lambda: _affordable(submission))
+            track, replayed = self._tracks.submit(
+                asked, lambda: _affordable(asked.request, submission.max_cost_usd)
+            )
         except KeyReused:
             raise Problem(
                 422,
@@ -97,23 +103,23 @@ class TrackRoutes:
                 f"The track is {exc}.",
                 cure="Only failed and expired tracks can be retried.",
             ) from None
-        return views.accepted(track, self._base) | {"run": track.run}, 202
+        return views.requeued(track, self._base), 202
 
     def audio(self, track_id: str, name: str) -> ResponseReturnValue:
-        """302 to a signed URL of the finished file."""
+        """302 to a signed URL of one audio file, as soon as it is stored."""
+        return self._redirect(files.audio(self._track(track_id), name))
+
+    def side(self, track_id: str, kind: str) -> ResponseReturnValue:
+        """302 to a signed URL of the waveform, the spectrogram or the metadata."""
+        return self._redirect(files.side(self._track(track_id), kind))
+
+    def _track(self, track_id: str) -> Track:
         track = self._tracks.get(LOCAL_TENANT, _checked(track_id)).value
         assert track is not None  # noqa: S101 - `get` raises otherwise
-        if name not in track.request.formats:
-            raise Problem(404, "no_such_format", f"This track has no {name}.", field="format")
-        if track.status is not Status.COMPLETED or track.result is None:
-            raise Problem(
-                409,
-                "not_completed",
-                f"The track is {track.status}.",
-                cure="Wait until its status is completed.",
-            )
-        audio = next(a for a in track.result.audio if a.format == name)
-        return redirect(self._urls.url(audio, f"motif-{track_id}.{name}"), 302)
+        return track
+
+    def _redirect(self, found: tuple[FileObject, str]) -> ResponseReturnValue:
+        return redirect(self._urls.url(*found), 302)
 
 
 def idempotency_key() -> str:
@@ -137,15 +143,15 @@ def idempotency_key() -> str:
     return found[2]
 
 
-def _affordable(submission: Submission) -> None:
-    limit = submission.max_cost_usd
-    if limit is not None and catalog.quote_usd() > limit:
+def _affordable(request: TrackRequest, limit: float | None) -> None:
+    quote = catalog.quote_usd(request)
+    if limit is not None and quote > limit:
         raise Problem(
             400,
             "max_cost_exceeded",
-            f"max_cost_usd: this track costs {catalog.quote_usd():.2f} US dollars.",
+            f"max_cost_usd: this track costs {quote:.2f} US dollars.",
             field="max_cost_usd",
-            cure="Allow the price, or leave the field out.",
+            cure="Allow the price, ask for a shorter track, or leave the field out.",
         )
 
 

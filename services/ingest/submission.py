@@ -17,6 +17,7 @@ from pydantic import (
 
 from services.ingest import catalog
 from shared.messages import TrackRequest
+from shared.models import MODELS
 
 _SEEDS: Final = 2**31
 _LONGEST_NEGATIVE: Final = 500
@@ -35,8 +36,8 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 class Submission(BaseModel):
     """One public request; unknown fields are refused by name.
 
-    ``duration_seconds`` in seconds, ``loudness_lufs`` in LUFS (null: untouched), ``tempo`` a
-    word or beats per minute, ``max_cost_usd`` in US dollars.
+    ``duration_seconds`` in seconds, whole or not, ``loudness_lufs`` in LUFS (null: untouched),
+    ``tempo`` a word or beats per minute, ``max_cost_usd`` in US dollars.
     """
 
     model_config = ConfigDict(
@@ -46,10 +47,12 @@ class Submission(BaseModel):
     prompt: StrictStr
     style: StrictStr = "instrumental"
     tempo: StrictInt | StrictStr = "moderate"
-    duration_seconds: Annotated[StrictInt, Field(ge=1, le=catalog.MAX_SECONDS)] = 30
+    duration_seconds: Annotated[
+        StrictFloat, Field(ge=catalog.MIN_SECONDS, le=catalog.MAX_SECONDS)
+    ] = catalog.DEFAULT_SECONDS
     negative_prompt: StrictStr = ""
     seed: Annotated[StrictInt, Field(ge=0, lt=_SEEDS)] | None = None
-    formats: Annotated[list[StrictStr], Field(min_length=1)] = list(catalog.FORMATS)
+    formats: Annotated[list[StrictStr], Field(min_length=1)] = list(catalog.DEFAULT_FORMATS)
     loudness_lufs: Annotated[StrictFloat, Field(ge=-30, le=-8)] | None = -14.0
     loop: StrictBool = False
     bit_depth: StrictInt = 16
@@ -96,7 +99,7 @@ class Submission(BaseModel):
     @field_validator("model")
     @classmethod
     def _model(cls, value: str) -> str:
-        return _one_of(value, (catalog.MODEL,))
+        return _one_of(value, tuple(MODELS))
 
     @field_validator("priority")
     @classmethod
@@ -113,25 +116,11 @@ class Submission(BaseModel):
     def _formats(cls, value: list[str]) -> list[str]:
         return [_one_of(name, catalog.FORMATS) for name in dict.fromkeys(value)]
 
-    @field_validator("duration_seconds")
-    @classmethod
-    def _duration(cls, value: int) -> int:
-        if value > catalog.CLIP_SECONDS:
-            raise ValueError(f"more than {catalog.CLIP_SECONDS} seconds is not available yet")
-        return value
-
-    @field_validator("loop")
-    @classmethod
-    def _loop(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
-        if value:
-            raise ValueError("loops are not available yet")
-        return value
-
     @field_validator("bit_depth")
     @classmethod
     def _bit_depth(cls, value: int) -> int:
-        if value != 16:  # noqa: PLR2004 - bits
-            raise ValueError("only 16 bit is available yet")
+        if value not in catalog.BIT_DEPTHS:
+            raise ValueError("must be 16 or 24")
         return value
 
     @field_validator("metadata")
@@ -170,19 +159,19 @@ CURES: Final[dict[str, str]] = {
     "negative_prompt": "Name what to leave out in at most 500 characters of plain text.",
     "style": f"Use one of: {', '.join(catalog.STYLES)}.",
     "tempo": "Use slow, moderate, fast, or a whole number of beats per minute from 40 to 220.",
-    "duration_seconds": f"Use a whole number of seconds from 1 to {catalog.CLIP_SECONDS}.",
+    "duration_seconds": "Use a number of seconds from 1 to 300, such as 30 or 7.5.",
     "seed": "Use a whole number from 0 to 2147483647, or leave it out.",
     "formats": f"Use a list of: {', '.join(catalog.FORMATS)}.",
     "loudness_lufs": "Use a number from -30 to -8, or null to leave the loudness untouched.",
-    "loop": "Leave it out, or send false.",
-    "bit_depth": "Leave it out, or send 16.",
+    "loop": "Use true or false.",
+    "bit_depth": "Use 16 or 24.",
     "callback_url": "Use an https URL of at most 2048 characters, without user or fragment.",
     "callback_events": f"Use a list of: {', '.join(catalog.ENDINGS)}.",
     "priority": "Use interactive or batch.",
     "expires_in_seconds": "Use a whole number of seconds from 1 to 604800.",
     "metadata": "Use at most 16 pairs of strings: keys up to 64 characters, values up to 512.",
     "max_cost_usd": "Use a number of US dollars that is not below the price, or leave it out.",
-    "model": f"Use {catalog.MODEL}, or leave it out.",
+    "model": f"Use one of: {', '.join(MODELS)}; or leave it out.",
 }
 """Field -> what to send instead; a test keeps it complete."""
 
@@ -206,7 +195,7 @@ def parameters(request: TrackRequest) -> dict[str, Any]:
         "prompt": request.prompt,
         "style": request.style,
         "tempo": int(request.tempo) if request.tempo.isdecimal() else request.tempo,
-        "duration_seconds": request.duration_seconds,
+        "duration_seconds": whole(request.duration_seconds),
         "negative_prompt": request.negative_prompt,
         "seed": None if request.seed < 0 else request.seed,
         "formats": list(request.formats),
@@ -218,3 +207,8 @@ def parameters(request: TrackRequest) -> dict[str, Any]:
         "metadata": request.metadata,
         "model": request.model,
     }
+
+
+def whole(number: float) -> float:
+    """*number* as a caller would write it: 30, not 30.0."""
+    return int(number) if number.is_integer() else number

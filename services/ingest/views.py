@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.ingest import catalog
-from services.ingest.submission import parameters
+from services.ingest import catalog, files, sound
+from services.ingest.submission import parameters, whole
 from shared.track import Delivery, Status, Track
 
 ACCEPTED: Final = "Music generation request submitted successfully"
@@ -12,7 +12,16 @@ ACCEPTED: Final = "Music generation request submitted successfully"
 
 def accepted(track: Track, base: str) -> dict[str, Any]:
     """The answer to a submit: made of what never changes, so that a repeat gets the same."""
-    estimate = track.created_at + timedelta(seconds=catalog.ESTIMATE_SECONDS)
+    return _queued(track, track.created_at, base)
+
+
+def requeued(track: Track, base: str) -> dict[str, Any]:
+    """The answer to a retry: as that to a submit, counted from now on."""
+    return _queued(track, track.queued_at or track.created_at, base) | {"run": track.run}
+
+
+def _queued(track: Track, since: datetime, base: str) -> dict[str, Any]:
+    estimate = since + timedelta(seconds=catalog.estimate_seconds(track.request))
     return {
         "request_id": track.request_id,
         "status": Status.QUEUED,
@@ -20,7 +29,7 @@ def accepted(track: Track, base: str) -> dict[str, Any]:
         "model": track.request.model,
         "created_at": _time(track.created_at),
         "estimated_completion": _time(estimate),
-        "quote_usd": catalog.quote_usd(),
+        "quote_usd": catalog.quote_usd(track.request),
         "parameters": parameters(track.request),
         "links": links(track, base),
     }
@@ -37,7 +46,7 @@ def legacy(track: Track) -> dict[str, Any]:
         "model": request.model,
         "parameters": {
             "style": request.style,
-            "duration_seconds": request.duration_seconds,
+            "duration_seconds": whole(request.duration_seconds),
             "tempo": request.tempo,
         },
     }
@@ -61,38 +70,18 @@ def detail(track: Track, delivery: Delivery | None, base: str) -> dict[str, Any]
             "ended_at": _time(track.ended_at),
             "deadline": _time(track.deadline),
         },
-        "audio": _audio(track, base),
+        "audio": sound.audio(track, base),
+        "sound": sound.sound(track),
         "error": track.error.model_dump() if track.error else None,
         "webhook": _webhook(track, delivery),
         "cost": {
-            "quote_usd": catalog.quote_usd(),
+            "quote_usd": catalog.quote_usd(track.request),
+            "clips": catalog.clips(track.request),
             "billed_usd": track.result.cost_usd if track.result else 0.0,
             "provider_calls": track.provider_calls,
         },
         "links": links(track, base),
     }
-
-
-def _audio(track: Track, base: str) -> list[dict[str, Any]]:
-    result = track.result
-    if result is None:
-        return []
-    return [
-        {
-            "format": audio.format,
-            "mime_type": audio.mime_type,
-            "size_bytes": audio.size_bytes,
-            "crc32c": audio.crc32c,
-            "duration_seconds": result.duration_seconds,
-            "sample_rate": result.sample_rate,
-            "channels": result.channels,
-            "loudness_lufs": result.loudness_lufs,
-            "true_peak_dbtp": result.true_peak_dbtp,
-            "loudness_limited": result.loudness_limited,
-            "href": f"{base}/v1/tracks/{track.request_id}/audio.{audio.format}",
-        }
-        for audio in result.audio
-    ]
 
 
 def _webhook(track: Track, delivery: Delivery | None) -> dict[str, Any] | None:
@@ -119,8 +108,9 @@ def _webhook(track: Track, delivery: Delivery | None) -> dict[str, Any] | None:
 def links(track: Track, base: str) -> dict[str, str]:
     """Every address that concerns this track."""
     own = f"{base}/v1/tracks/{track.request_id}"
-    files = {f"audio_{name}": f"{own}/audio.{name}" for name in track.request.formats}
-    return {"self": own, "cancel": f"{own}/cancel", "retry": f"{own}/retry", **files}
+    audio = {f"audio_{name}": f"{own}/audio.{name}" for name in track.request.formats}
+    sides = {kind: f"{own}/{kind}" for kind in files.SIDES}
+    return {"self": own, "cancel": f"{own}/cancel", "retry": f"{own}/retry"} | audio | sides
 
 
 def _time(moment: datetime | None) -> str | None:

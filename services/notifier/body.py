@@ -13,11 +13,15 @@ MAX_BYTES: Final = 4096
 
 
 class Audio(BaseModel):
-    """One finished file; ``url`` is the API's link and never expires, ``crc32c`` is base64."""
+    """One finished file; ``url`` is the API's link and never expires.
+
+    ``crc32c`` is base64, ``sha256`` hexadecimal.
+    """
 
     format: str
     size_bytes: int
     crc32c: str
+    sha256: str
     url: str
 
 
@@ -41,6 +45,7 @@ class TrackData(BaseModel):
     duration_seconds: float | None
     loudness_lufs: float | None
     true_peak_dbtp: float | None
+    loudness_limited: bool | None
     audio: list[Audio]
     error: ErrorInfo | None
     links: Links
@@ -87,14 +92,16 @@ def _data(event: TrackEvent, link: str) -> TrackData:
         status=event.status,
         style=event.style,
         metadata=event.metadata,
-        duration_seconds=result.duration_seconds if result else None,
-        loudness_lufs=result.loudness_lufs if result else None,
-        true_peak_dbtp=result.true_peak_dbtp if result else None,
+        duration_seconds=round(result.duration_seconds, 6) if result else None,
+        loudness_lufs=round(result.loudness_lufs, 2) if result else None,
+        true_peak_dbtp=round(result.true_peak_dbtp, 2) if result else None,
+        loudness_limited=result.loudness_limited if result else None,
         audio=[
             Audio(
                 format=audio.format,
                 size_bytes=audio.size_bytes,
                 crc32c=audio.crc32c,
+                sha256=audio.sha256,
                 url=f"{link}/audio.{audio.format}",
             )
             for audio in (result.audio if result else ())

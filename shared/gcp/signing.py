@@ -14,7 +14,7 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud.storage import Client
 
 from shared.errors import StorageUnavailable
-from shared.messages import AudioObject
+from shared.messages import FileObject
 
 LIFETIME: Final = timedelta(minutes=15)
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
@@ -84,9 +84,9 @@ class BucketUrls:
         self._signer = signer
         self._endpoint = os.environ.get("STORAGE_EMULATOR_HOST")
 
-    def url(self, audio: AudioObject, filename: str) -> str:
+    def url(self, file: FileObject, filename: str) -> str:
         """A GET URL of exactly this generation, good for 15 minutes; see ``UrlSigner``."""
-        bucket, _, name = audio.uri.removeprefix("gs://").partition("/")
+        bucket, _, name = file.uri.removeprefix("gs://").partition("/")
         url: str = (
             self._client.bucket(bucket)
             .blob(name)
@@ -97,7 +97,7 @@ class BucketUrls:
                 credentials=self._signer,
                 api_access_endpoint=self._endpoint,
                 response_disposition=f'inline; filename="{filename}"',
-                generation=audio.generation,
+                generation=file.generation,
             )
         )
         return url

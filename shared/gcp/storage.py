@@ -1,11 +1,17 @@
 """Cloud Storage as ``Objects``: every write names the generation that it replaces."""
 
+import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import requests
-from google.api_core.exceptions import GoogleAPICallError, PreconditionFailed, RetryError
+from google.api_core.exceptions import (
+    GoogleAPICallError,
+    NotFound,
+    PreconditionFailed,
+    RetryError,
+)
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Client
@@ -13,7 +19,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from shared.errors import StorageUnavailable
-from shared.ports import Stored
+from shared.ports import SeekableFile, Stored
 
 _TIMEOUT = 20.0
 _RETRY = DEFAULT_RETRY.with_timeout(_TIMEOUT)
@@ -21,6 +27,8 @@ _AWAY = (
     *(GoogleAPICallError, RetryError, requests.RequestException, GoogleAuthError),
     *(DataCorruption, InvalidResponse),
 )
+_CHUNK = 8 * 2**20
+"""Of a large upload: what is copied at a time."""
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -61,18 +69,21 @@ class BucketObjects:
     def write(
         self,
         name: str,
-        data: bytes,
+        data: bytes | SeekableFile,
         mime: str,
         *,
         replaces: int,
         metadata: Mapping[str, str] = _NONE,
     ) -> Stored | None:
         """Write one object; None when something else is there; see ``Objects``."""
-        blob = self._bucket.blob(name)
+        blob = self._bucket.blob(name, chunk_size=_CHUNK)
         blob.metadata = dict(metadata) or None
+        file = io.BytesIO(data) if isinstance(data, bytes) else data
         try:
-            blob.upload_from_string(
-                data,
+            blob.upload_from_file(
+                file,
+                rewind=True,
+                size=file.seek(0, io.SEEK_END) or file.tell(),
                 content_type=mime,
                 if_generation_match=replaces,
                 checksum="crc32c",
@@ -84,6 +95,25 @@ class BucketObjects:
         except _AWAY as exc:
             raise StorageUnavailable(f"write of {name}: {type(exc).__name__}") from exc
         return _stored(blob)
+
+    def list(self, prefix: str) -> Sequence[Stored]:
+        """The live objects below *prefix*; see ``Objects``."""
+        try:
+            found = self._bucket.list_blobs(prefix=prefix, timeout=_TIMEOUT, retry=_RETRY)
+            return [_stored(blob) for blob in found]
+        except _AWAY as exc:
+            raise StorageUnavailable(f"list of {prefix}: {type(exc).__name__}") from exc
+
+    def delete(self, stored: Stored) -> None:
+        """Delete exactly this generation; see ``Objects``."""
+        try:
+            self._bucket.blob(stored.name).delete(
+                if_generation_match=stored.generation, timeout=_TIMEOUT, retry=_RETRY
+            )
+        except (NotFound, PreconditionFailed):
+            return
+        except _AWAY as exc:
+            raise StorageUnavailable(f"delete of {stored.name}: {type(exc).__name__}") from exc
 
 
 def _stored(blob: Blob) -> Stored:

@@ -48,6 +48,9 @@ def test_a_track_is_accepted_stored_and_published(public_api: Api) -> None:
             "cancel": f"{own}/cancel",
             "retry": f"{own}/retry",
             "audio_wav": f"{own}/audio.wav",
+            "waveform": f"{own}/waveform",
+            "spectrogram": f"{own}/spectrogram",
+            "metadata": f"{own}/metadata",
         },
     }
     track = public_api.document(body["request_id"]).value
@@ -58,8 +61,33 @@ def test_a_track_is_accepted_stored_and_published(public_api: Api) -> None:
     assert track.command() in public_api.published()
 
 
+def test_the_whole_request_reaches_the_generator(public_api: Api) -> None:
+    formats = ["mp3", "wav", "flac", "m4a", "ogg"]
+    sent = {
+        "duration_seconds": 61.7,
+        "formats": formats,
+        "bit_depth": 24,
+        "loop": True,
+        "loudness_lufs": -23,
+    }
+    answer = public_api.submit(**sent)
+    shown = answer.get_json()
+    assert (answer.status_code, shown["quote_usd"]) == (202, 0.12)
+    assert {name: shown["parameters"][name] for name in sent} == sent
+    own = shown["links"]["self"]
+    assert [shown["links"][f"audio_{name}"] for name in formats] == [
+        f"{own}/audio.{name}" for name in formats
+    ]
+    published = {message.request_id: message.request for message in public_api.published()}
+    request = published[shown["request_id"]]
+    assert (request.duration_seconds, request.bit_depth, request.loop) == (61.7, 24, True)
+    assert (request.formats, request.loudness_lufs) == (tuple(formats), (-23.0,))
+
+
 def test_parameters_can_be_sent_again_as_they_stand(public_api: Api) -> None:
-    first = public_api.submit(tempo=77, seed=5, loudness_lufs=-9, metadata={"k": "v"}).get_json()
+    first = public_api.submit(
+        tempo=77, seed=5, loudness_lufs=-9, metadata={"k": "v"}, duration_seconds=7.3, loop=True
+    ).get_json()
     again = public_api.submit(first["parameters"])
     assert again.status_code == 202, again.text
     assert again.get_json()["parameters"] == first["parameters"]

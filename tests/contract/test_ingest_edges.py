@@ -86,6 +86,8 @@ def test_another_origin_gets_no_leave(listed: FlaskClient, origin: str) -> None:
         ("GET", "/v1/tracks/x/cancel", {"POST", "OPTIONS"}),
         ("GET", "/v1/tracks/x/retry", {"POST", "OPTIONS"}),
         ("POST", "/v1/tracks/x/audio.wav", {"GET", "HEAD", "OPTIONS"}),
+        ("POST", "/v1/tracks/x/waveform", {"GET", "HEAD", "OPTIONS"}),
+        ("DELETE", "/v1/tracks/x/metadata", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 def test_another_method_is_told_which(

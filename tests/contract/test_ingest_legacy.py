@@ -9,7 +9,7 @@ from services.ingest.config import Settings
 from tests.support.api import Api, refused
 
 PROMPT = "A calm piano piece"
-LONGEST = 32
+LONGEST = 300
 
 
 def post(api: Api, body: object) -> TestResponse:
@@ -61,6 +61,7 @@ def test_defaults_are_those_of_the_first_service(public_api: Api) -> None:
         ({"tempo": "allegro"}, {"tempo": "moderate"}),
         ({"tempo": "120"}, {"tempo": "moderate"}),
         ({"duration_seconds": LONGEST}, {"duration_seconds": LONGEST}),
+        ({"duration_seconds": 33}, {"duration_seconds": 33}),
         ({"duration_seconds": 301}, {"duration_seconds": LONGEST}),
         ({"duration_seconds": 10**100}, {"duration_seconds": LONGEST}),
         ({"duration_seconds": 1}, {"duration_seconds": 1}),
@@ -73,6 +74,10 @@ def test_what_it_does_not_know_becomes_what_it_does(
     assert answer.status_code == 200, answer.text
     shown = answer.get_json()["parameters"]
     assert {name: shown[name] for name in taken} == taken
+    assert isinstance(shown["duration_seconds"], int)
+    track = public_api.document(answer.get_json()["request_id"]).value
+    assert track
+    assert track.request.duration_seconds == shown["duration_seconds"]
 
 
 def test_unknown_fields_are_ignored(public_api: Api) -> None:
@@ -134,6 +139,10 @@ def test_refusals_are_in_the_first_services_words(public_api: Api, body: bytes, 
         ("duration_seconds", 0),
         ("duration_seconds", -5),
         ("duration_seconds", 20.5),
+        ("duration_seconds", 20.0),
+        ("duration_seconds", float("nan")),
+        ("duration_seconds", float("inf")),
+        ("duration_seconds", [20]),
         ("duration_seconds", "30"),
         ("duration_seconds", True),
         ("duration_seconds", None),

@@ -100,12 +100,39 @@ WRONG: dict[str, list[Any]] = {
     "negative_prompt": [None, 5, "x" * 501, "drums\n", "\u202e", "\ufb2c" * 200],
     "style": ["polka", "Jazz", "jazz ", "", 5, None, True, ["jazz"], "\ud800"],
     "tempo": ["allegro", "120", "", 39, 221, 0, -120, 120.0, True, None, [120], 10**400],
-    "duration_seconds": [0, -1, 33, 301, 20.5, float("nan"), 20.0, "20", True, None, [20], 10**400],
+    "duration_seconds": [
+        0,
+        -1,
+        0.999,
+        300.001,
+        301,
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        "30",
+        True,
+        None,
+        [20],
+        {"seconds": 20},
+        10**400,
+    ],
     "seed": [-1, 2**31, 1.0, "7", True, [7], 10**4000],
-    "formats": [[], "wav", ["flac"], ["wav", "mp3"], ["wav", 1], None, {"wav": True}, True],
-    "bit_depth": [24, 8, "16", 16.0, True, None],
-    "loudness_lufs": [-30.1, -7.9, 0, float("-inf"), "-14", True, [-14], 10**400],
-    "loop": [True, 0, 1, "false", None],
+    "formats": [
+        [],
+        "wav",
+        ["aac"],
+        ["WAV"],
+        ["wav", "mp4"],
+        ["wav", 1],
+        ["wav", None],
+        [["wav"]],
+        None,
+        {"wav": True},
+        True,
+    ],
+    "bit_depth": [8, 20, 32, -16, "16", 24.0, [24], True, None],
+    "loudness_lufs": [-30.1, -7.9, 0, float("nan"), float("-inf"), "-14", True, [-14], 10**400],
+    "loop": [0, 1, 1.0, "true", "false", [], None],
     "priority": ["urgent", 1, None, True, ""],
     "callback_events": ["track.failed", ["track.failed.v1"], ["track.queued"], [5], None, {}],
     "callback_url": [
@@ -164,10 +191,39 @@ def test_a_wrong_field_is_named_with_its_cure(public_api: Api, field: str, value
     assert public_api.untouched_since(before)
 
 
-def test_a_price_above_the_limit_is_refused(public_api: Api) -> None:
+def test_a_number_beyond_all_numbers_is_refused_by_its_field(public_api: Api) -> None:
     before = public_api.documents()
-    problem(public_api.submit(max_cost_usd=0.05), 400, "max_cost_exceeded", "max_cost_usd")
+    for field in ("duration_seconds", "loudness_lufs", "max_cost_usd"):
+        data = f'{{"prompt": "{PROMPT}", "{field}": 1e400}}'
+        answer = public_api.client.post("/v1/tracks", data=data, content_type=JSON)
+        problem(answer, 400, "invalid_field", field)
     assert public_api.untouched_since(before)
+
+
+@pytest.mark.parametrize(
+    ("sent", "limit", "price"),
+    [
+        ({}, 0.05, "0.06"),
+        ({"duration_seconds": 33}, 0.06, "0.12"),
+        ({"duration_seconds": 32.5, "loop": True}, 0.119_999, "0.12"),
+        ({"duration_seconds": 300}, 0.59, "0.60"),
+    ],
+)
+def test_a_price_above_the_limit_is_refused(
+    public_api: Api, sent: dict[str, Any], limit: float, price: str
+) -> None:
+    before = public_api.documents()
+    answer = public_api.submit(**sent, max_cost_usd=limit)
+    told = problem(answer, 400, "max_cost_exceeded", "max_cost_usd")
+    assert price in told["detail"]
+    assert public_api.untouched_since(before)
+
+
+def test_a_price_at_the_limit_is_taken(public_api: Api) -> None:
+    for seconds, limit in ((32, 0.06), (33, 0.12), (300, 0.6)):
+        answer = public_api.submit(duration_seconds=seconds, max_cost_usd=limit)
+        assert (answer.status_code, answer.get_json()["quote_usd"]) == (202, limit)
+    public_api.published()
 
 
 @pytest.mark.parametrize("name", ["bpm", "Prompt", "prompt ", "request_id", "__class__", "\x1b"])

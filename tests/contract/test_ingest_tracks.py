@@ -1,18 +1,26 @@
+import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 
 from shared.endings import Ending
 from shared.gcp.storage import BucketObjects, storage_client
-from shared.messages import AudioObject, TrackResult
+from shared.messages import AudioObject, FileObject, SideObject, TrackResult
 from shared.ports import Create
 from shared.track import DELIVERIES, Attempt, Delivery, Park, Status
 from tests.support.api import BASE, Api, failed, refused, storage_at
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-CALLS = [("GET", ""), ("POST", "/cancel"), ("POST", "/retry"), ("GET", "/audio.wav")]
+SIDES = {"waveform": "application/json", "spectrogram": "image/png", "metadata": "application/json"}
+CALLS = [
+    ("GET", ""),
+    ("POST", "/cancel"),
+    ("POST", "/retry"),
+    ("GET", "/audio.wav"),
+    *(("GET", f"/{kind}") for kind in SIDES),
+]
 
 
 def held(api: Api, request_id: str) -> None:
@@ -30,19 +38,39 @@ def bucket(public_api: Api) -> Iterator[BucketObjects]:
     client.close()
 
 
-def completed(api: Api, bucket: BucketObjects, request_id: str, data: bytes) -> TrackResult:
-    """Store audio and end the track with it."""
-    name = f"audio/{request_id}.wav"
-    stored = bucket.write(name, data, "audio/wav", replaces=0)
-    assert stored
-    audio = AudioObject(
-        format="wav",
-        mime_type="audio/wav",
+def stored(
+    bucket: BucketObjects, name: str, data: bytes, mime: str, replaces: int = 0
+) -> FileObject:
+    """One object, written now."""
+    written = bucket.write(name, data, mime, replaces=replaces)
+    assert written
+    return FileObject(
+        mime_type=mime,
         uri=bucket.uri(name),
-        generation=stored.generation,
-        size_bytes=stored.size_bytes,
-        crc32c=stored.crc32c,
+        generation=written.generation,
+        size_bytes=written.size_bytes,
+        crc32c=written.crc32c,
+        sha256=hashlib.sha256(data).hexdigest(),
     )
+
+
+def wav(bucket: BucketObjects, request_id: str, data: bytes) -> AudioObject:
+    """A finished file in the bucket."""
+    file = stored(bucket, f"audio/{request_id}.wav", data, "audio/wav")
+    return AudioObject(format="wav", **file.model_dump())
+
+
+def sides(bucket: BucketObjects, request_id: str) -> tuple[SideObject, ...]:
+    """What describes the audio, in the bucket."""
+    files = {
+        kind: stored(bucket, f"{kind}/{request_id}", kind.encode(), mime)
+        for kind, mime in SIDES.items()
+    }
+    return tuple(SideObject(kind=kind, **file.model_dump()) for kind, file in files.items())
+
+
+def completed(api: Api, bucket: BucketObjects, request_id: str, data: bytes) -> TrackResult:
+    """Store audio and what describes it, and end the track with it."""
     result = TrackResult(
         duration_seconds=20.0,
         sample_rate=48_000,
@@ -50,7 +78,8 @@ def completed(api: Api, bucket: BucketObjects, request_id: str, data: bytes) -> 
         loudness_lufs=-14.02,
         true_peak_dbtp=-1.1,
         loudness_limited=False,
-        audio=(audio,),
+        audio=(wav(bucket, request_id, data),),
+        sides=sides(bucket, request_id),
         metadata_uri=bucket.uri(f"metadata/{request_id}.json"),
         model="lyria-002",
         cost_usd=0.06,
@@ -63,8 +92,14 @@ def test_a_queued_track_shows_what_it_is(public_api: Api) -> None:
     request_id = public_api.accepted()
     shown = public_api.state(request_id)
     assert (shown["status"], shown["stage"], shown["progress"]) == ("queued", None, 0.0)
-    assert (shown["audio"], shown["error"], shown["webhook"]) == ([], None, None)
-    assert shown["cost"] == {"quote_usd": 0.06, "billed_usd": 0.0, "provider_calls": 0}
+    assert (shown["audio"], shown["sound"]) == ([], None)
+    assert (shown["error"], shown["webhook"]) == (None, None)
+    assert shown["cost"] == {
+        "quote_usd": 0.06,
+        "clips": 1,
+        "billed_usd": 0.0,
+        "provider_calls": 0,
+    }
     times = shown["timings"]
     assert times["created_at"] == times["queued_at"] < times["deadline"]
     assert (times["started_at"], times["ended_at"]) == (None, None)
@@ -193,9 +228,23 @@ def test_retry_queues_a_failed_track_again(public_api: Api) -> None:
     public_api.end(request_id, failed())
     public_api.published()
     answer = public_api.client.post(f"/v1/tracks/{request_id}/retry")
-    assert (answer.status_code, answer.get_json()["run"]) == (202, 2)
+    again = answer.get_json()
+    assert (answer.status_code, again["run"], again["quote_usd"]) == (202, 2, 0.06)
     assert public_api.state(request_id)["status"] == "queued"
     assert [(m.request_id, m.run) for m in public_api.published()] == [(request_id, 2)]
+
+
+def test_a_retry_is_estimated_and_quoted_anew(public_api: Api) -> None:
+    request_id = public_api.accepted(duration_seconds=300)
+    public_api.end(request_id, failed())
+    long_ago = public_api.store.clock.now() - timedelta(days=3)
+    public_api.change(request_id, created_at=long_ago)
+    again = public_api.client.post(f"/v1/tracks/{request_id}/retry").get_json()
+    assert again["quote_usd"] == public_api.state(request_id)["cost"]["quote_usd"] == 0.6
+    estimate = datetime.fromisoformat(again["estimated_completion"])
+    queued = datetime.fromisoformat(public_api.state(request_id)["timings"]["queued_at"])
+    assert estimate - queued == timedelta(seconds=90)
+    public_api.published()
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "completed", "cancelled"])
@@ -223,6 +272,7 @@ def test_audio_is_a_link_to_the_stored_bytes(public_api: Api, bucket: BucketObje
     (shown,) = public_api.state(request_id)["audio"]
     assert shown["href"] == f"{BASE}/v1/tracks/{request_id}/audio.wav"
     assert (shown["size_bytes"], shown["loudness_lufs"]) == (14, -14.02)
+    assert shown["sha256"] == hashlib.sha256(b"RIFF and so on").hexdigest()
     answer = public_api.client.get(f"/v1/tracks/{request_id}/audio.wav")
     assert answer.status_code == 302
     played = requests.get(answer.headers["Location"], timeout=5)
@@ -230,13 +280,73 @@ def test_audio_is_a_link_to_the_stored_bytes(public_api: Api, bucket: BucketObje
     assert played.headers["Content-Disposition"] == f'inline; filename="motif-{request_id}.wav"'
 
 
+@pytest.mark.parametrize(("kind", "mime"), SIDES.items())
+def test_what_describes_the_audio_is_a_link_to_the_stored_bytes(
+    public_api: Api, bucket: BucketObjects, kind: str, mime: str
+) -> None:
+    request_id = public_api.accepted()
+    completed(public_api, bucket, request_id, b"RIFF")
+    link = public_api.state(request_id)["links"][kind]
+    assert link == f"{BASE}/v1/tracks/{request_id}/{kind}"
+    answer = public_api.client.get(link.removeprefix(BASE))
+    assert answer.status_code == 302
+    fetched = requests.get(answer.headers["Location"], timeout=5)
+    assert (fetched.status_code, fetched.content) == (200, kind.encode())
+    assert fetched.headers["Content-Type"] == mime
+    suffix = mime.rpartition("/")[2]
+    assert fetched.headers["Content-Disposition"] == (
+        f'inline; filename="motif-{request_id}-{kind}.{suffix}"'
+    )
+
+
+@pytest.mark.parametrize("kind", SIDES)
+def test_a_link_stays_with_the_generation_that_was_announced(
+    public_api: Api, bucket: BucketObjects, kind: str
+) -> None:
+    request_id = public_api.accepted()
+    result = completed(public_api, bucket, request_id, b"RIFF")
+    first = next(side for side in result.sides if side.kind == kind)
+    stored(bucket, f"{kind}/{request_id}", b"newer", "text/plain", first.generation)
+    answer = public_api.client.get(f"/v1/tracks/{request_id}/{kind}")
+    assert requests.get(answer.headers["Location"], timeout=5).content == kind.encode()
+
+
+def test_a_file_can_be_heard_while_others_are_being_made(
+    public_api: Api, bucket: BucketObjects
+) -> None:
+    request_id = public_api.accepted(formats=["mp3", "wav"])
+    held(public_api, request_id)
+    path = f"/v1/tracks/{request_id}/audio"
+    refused(public_api.client.get(f"{path}.wav"), 409, "not_completed")
+    public_api.change(request_id, ready=(wav(bucket, request_id, b"RIFF early"),))
+    (shown,) = public_api.state(request_id)["audio"]
+    assert (shown["format"], shown["size_bytes"], shown["loudness_lufs"]) == ("wav", 10, None)
+    answer = public_api.client.get(shown["href"].removeprefix(BASE))
+    assert answer.status_code == 302
+    assert requests.get(answer.headers["Location"], timeout=5).content == b"RIFF early"
+    refused(public_api.client.get(f"{path}.mp3"), 409, "not_completed")
+    refused(public_api.client.get(f"/v1/tracks/{request_id}/waveform"), 409, "not_completed")
+
+
+def test_a_failed_track_offers_nothing_that_it_had_stored(
+    public_api: Api, bucket: BucketObjects
+) -> None:
+    request_id = public_api.accepted()
+    held(public_api, request_id)
+    public_api.change(request_id, ready=(wav(bucket, request_id, b"RIFF"),))
+    public_api.end(request_id, failed())
+    assert public_api.state(request_id)["audio"] == []
+    refused(public_api.client.get(f"/v1/tracks/{request_id}/audio.wav"), 409, "not_completed")
+
+
 def test_without_iam_there_is_no_link_yet(public_api: Api, bucket: BucketObjects) -> None:
     request_id = public_api.accepted()
     completed(public_api, bucket, request_id, b"RIFF")
     client = public_api.make(iam_endpoint="http://127.0.0.1:1").test_client()
-    answer = client.get(f"/v1/tracks/{request_id}/audio.wav")
-    refused(answer, 503, "storage_unavailable")
-    assert answer.headers["Retry-After"]
+    for path in ("audio.wav", *SIDES):
+        answer = client.get(f"/v1/tracks/{request_id}/{path}")
+        refused(answer, 503, "storage_unavailable")
+        assert answer.headers["Retry-After"]
 
 
 @pytest.mark.parametrize("name", ["mp3", "WAV", "wav.exe", "", "%2e%2e"])
@@ -247,11 +357,10 @@ def test_a_format_that_was_not_asked_for_is_not_there(public_api: Api, name: str
     assert answer.get_json(force=True)["code"] in {"no_such_format", "not_found"}
 
 
-def test_audio_of_an_unfinished_track_is_not_there_yet(public_api: Api) -> None:
+@pytest.mark.parametrize("path", ["audio.wav", *SIDES])
+def test_files_of_an_unfinished_track_are_not_there_yet(public_api: Api, path: str) -> None:
     request_id = public_api.accepted()
-    body = refused(
-        public_api.client.get(f"/v1/tracks/{request_id}/audio.wav"), 409, "not_completed"
-    )
+    body = refused(public_api.client.get(f"/v1/tracks/{request_id}/{path}"), 409, "not_completed")
     assert body["cure"]
     public_api.end(request_id, failed())
-    refused(public_api.client.get(f"/v1/tracks/{request_id}/audio.wav"), 409, "not_completed")
+    refused(public_api.client.get(f"/v1/tracks/{request_id}/{path}"), 409, "not_completed")

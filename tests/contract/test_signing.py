@@ -13,7 +13,7 @@ from deploy.local.keys import PUSH_ACCOUNT, SIGNER_ACCOUNT
 from shared.errors import StorageUnavailable
 from shared.gcp.signing import BucketUrls, IamSigner
 from shared.gcp.storage import BucketObjects, storage_client
-from shared.messages import AudioObject
+from shared.messages import FileObject
 from tests.support.api import storage_at
 
 DATA = bytes(range(256)) * 8
@@ -29,14 +29,13 @@ class Link:
         bucket.versioning_enabled = True
         bucket.create()
         self.objects = BucketObjects(client, bucket.name)
-        self.audio = self.stored(DATA, replaces=0)
+        self.file = self.stored(DATA, replaces=0)
 
-    def stored(self, data: bytes, *, replaces: int) -> AudioObject:
+    def stored(self, data: bytes, *, replaces: int) -> FileObject:
         name = "audio/a b+ü.wav"
         stored = self.objects.write(name, data, "audio/wav", replaces=replaces)
         assert stored
-        return AudioObject(
-            format="wav",
+        return FileObject(
             mime_type="audio/wav",
             uri=self.objects.uri(name),
             generation=stored.generation,
@@ -44,10 +43,10 @@ class Link:
             crc32c=stored.crc32c,
         )
 
-    def url(self, audio: AudioObject | None = None, *, account: str = SIGNER_ACCOUNT) -> str:
+    def url(self, file: FileObject | None = None, *, account: str = SIGNER_ACCOUNT) -> str:
         with storage_at(self.storage_url):
             urls = BucketUrls(self.client, IamSigner(self.storage_url, account))
-        return urls.url(audio or self.audio, "motif-r1.wav")
+        return urls.url(file or self.file, "motif-r1.wav")
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_a_link_lasts_a_quarter_of_an_hour(link: Link) -> None:
     query = parse_qs(urlsplit(link.url()).query)
     assert query["X-Goog-Expires"] == ["900"]
     assert query["X-Goog-Algorithm"] == ["GOOG4-RSA-SHA256"]
-    assert query["generation"] == [str(link.audio.generation)]
+    assert query["generation"] == [str(link.file.generation)]
     assert query["X-Goog-Credential"][0].startswith(SIGNER_ACCOUNT)
 
 
@@ -127,7 +126,7 @@ def test_a_link_is_for_reading_only(link: Link) -> None:
 
 def test_a_link_stays_with_its_generation(link: Link) -> None:
     old = link.url()
-    newer = link.stored(b"newer", replaces=link.audio.generation)
+    newer = link.stored(b"newer", replaces=link.file.generation)
     assert get(old).content == DATA
     assert get(link.url()).content == DATA
     assert get(link.url(newer)).content == b"newer"
@@ -137,7 +136,7 @@ def test_sixteen_links_at_once(link: Link) -> None:
     with storage_at(link.storage_url):
         urls = BucketUrls(link.client, IamSigner(link.storage_url, SIGNER_ACCOUNT))
     with ThreadPoolExecutor(16) as pool:
-        made = list(pool.map(lambda n: urls.url(link.audio, f"{n}.wav"), range(16)))
+        made = list(pool.map(lambda n: urls.url(link.file, f"{n}.wav"), range(16)))
     assert len(set(made)) == 16
     assert {get(url).status_code for url in made[:4]} == {200}
 

@@ -15,7 +15,7 @@ from deploy.local.keys import SIGNER_ACCOUNT
 from deploy.local.topology import create_buckets, create_pubsub
 from services.ingest.app import create_app
 from services.ingest.config import Settings
-from shared import rules
+from shared.cures import failure
 from shared.endings import Ending, end
 from shared.errors import Code
 from shared.gcp.firestore import FirestoreStore
@@ -32,7 +32,7 @@ SUBSCRIPTION = "eventarc-track-requests"
 
 def failed() -> Ending:
     """An ending that can be retried."""
-    return Ending(Status.FAILED, error=rules.failure(Code.MODEL_REJECTED, "no"))
+    return Ending(Status.FAILED, error=failure(Code.MODEL_REJECTED, "no"))
 
 
 def refused(answer: TestResponse, status: int, code: str) -> dict[str, Any]:

@@ -26,10 +26,13 @@ HONEST = st.fixed_dictionaries(
     optional={
         "style": st.sampled_from(catalog.STYLES),
         "tempo": st.sampled_from(catalog.TEMPO_WORDS) | st.integers(40, 220),
-        "duration_seconds": st.integers(1, 32),
+        "duration_seconds": st.integers(1, 300) | st.floats(1, 300),
         "negative_prompt": st.text("abc \u0301", max_size=500),
         "seed": st.none() | st.integers(0, 2**31 - 1),
         "loudness_lufs": st.none() | st.integers(-30, -8) | st.floats(-30, -8),
+        "formats": st.lists(st.sampled_from(catalog.FORMATS), min_size=1),
+        "bit_depth": st.sampled_from(catalog.BIT_DEPTHS),
+        "loop": st.booleans(),
         "callback_events": st.lists(st.sampled_from(catalog.ENDINGS)),
         "priority": st.sampled_from(["interactive", "batch"]),
         "metadata": st.dictionaries(
@@ -106,7 +109,13 @@ def test_bytes_are_an_object_or_nothing(raw: bytes) -> None:
         GOOD | {"tempo": 40},
         GOOD | {"tempo": 220},
         GOOD | {"duration_seconds": 1},
-        GOOD | {"duration_seconds": 32},
+        GOOD | {"duration_seconds": 1.0},
+        GOOD | {"duration_seconds": 7.3},
+        GOOD | {"duration_seconds": 299.999},
+        GOOD | {"duration_seconds": 300},
+        GOOD | {"duration_seconds": 300.0, "loop": True},
+        GOOD | {"formats": ["m4a"], "bit_depth": 24},
+        GOOD | {"formats": ["wav", "flac", "mp3", "ogg", "m4a"], "bit_depth": 16},
         GOOD | {"seed": 0},
         GOOD | {"seed": 2**31 - 1},
         GOOD | {"loudness_lufs": -30},
@@ -136,9 +145,43 @@ def test_text_is_kept_in_one_form() -> None:
 
 def test_what_comes_twice_is_kept_once() -> None:
     events = ["track.failed", "track.completed", "track.failed"]
-    taken = parse(GOOD | {"formats": ["wav", "wav"], "callback_events": events}, NOBODY)
-    assert taken.formats == ["wav"]
+    formats = ["mp3", "wav", "mp3", "ogg", "wav"]
+    taken = parse(GOOD | {"formats": formats, "callback_events": events}, NOBODY)
+    assert taken.to_request().formats == ("mp3", "wav", "ogg")
     assert taken.callback_events == events[:2]
+
+
+def test_what_was_asked_for_is_carried() -> None:
+    sent = {"duration_seconds": 61.7, "formats": ["flac"], "bit_depth": 24, "loop": True}
+    request = parse(GOOD | sent | {"loudness_lufs": None}, NOBODY).to_request()
+    assert (request.duration_seconds, request.formats, request.loudness_lufs) == (
+        61.7,
+        ("flac",),
+        (),
+    )
+    assert (request.bit_depth, request.loop) == (24, True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"), [("30", "30"), ("30.0", "30"), ("7.3", "7.3"), ("3e2", "300")]
+)
+def test_whole_seconds_are_echoed_as_whole_numbers(sent: str, echoed: str) -> None:
+    body = to_object(f'{{"prompt": "warm strings", "duration_seconds": {sent}}}'.encode())
+    assert body
+    shown = parameters(parse(body, NOBODY).to_request())["duration_seconds"]
+    assert json.dumps(shown) == echoed
+    assert json.dumps(parameters(parse(GOOD, NOBODY).to_request())["duration_seconds"]) == "30"
+
+
+@pytest.mark.parametrize(
+    "seconds", ["NaN", "Infinity", "-Infinity", "1e400", "0.999", "300.001", "1e-400", '"30"']
+)
+def test_seconds_that_are_none_are_refused_by_name(seconds: str) -> None:
+    body = to_object(f'{{"prompt": "warm strings", "duration_seconds": {seconds}}}'.encode())
+    assert body
+    with pytest.raises(Problem) as caught:
+        parse(body, NOBODY)
+    assert (caught.value.code, caught.value.field) == ("invalid_field", "duration_seconds")
 
 
 def test_plain_http_is_for_allowed_targets_only() -> None:

@@ -1,6 +1,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from services.notifier import body
@@ -18,6 +19,7 @@ def audio(name: str) -> AudioObject:
         generation=1,
         size_bytes=123,
         crc32c="AAAAAA==",
+        sha256="ab" * 32,
     )
 
 
@@ -38,8 +40,8 @@ def event(**changes: Any) -> TrackEvent:
                 duration_seconds=30.0,
                 sample_rate=48000,
                 channels=2,
-                loudness_lufs=-14.0,
-                true_peak_dbtp=-1.2,
+                loudness_lufs=-14.004321,
+                true_peak_dbtp=-1.2000001,
                 loudness_limited=False,
                 audio=tuple(audio(name) for name in ("wav", "flac", "mp3", "ogg", "m4a")),
                 metadata_uri=f"gs://bucket/metadata/{ID}.json",
@@ -60,6 +62,7 @@ def test_a_completed_track() -> None:
         "format": "mp3",
         "size_bytes": 123,
         "crc32c": "AAAAAA==",
+        "sha256": "ab" * 32,
         "url": f"{link}/audio.mp3",
     }
     assert len(data.pop("audio")) == 5
@@ -72,6 +75,7 @@ def test_a_completed_track() -> None:
         "duration_seconds": 30.0,
         "loudness_lufs": -14.0,
         "true_peak_dbtp": -1.2,
+        "loudness_limited": False,
         "error": None,
         "links": {"self": link},
     }
@@ -83,19 +87,64 @@ def test_a_failed_track_says_why_and_what_helps() -> None:
     data = json.loads(body.make(failed, URL))["data"]
     assert data["error"] == error.model_dump()
     assert data["audio"] == []
-    assert (data["duration_seconds"], data["loudness_lufs"], data["true_peak_dbtp"]) == (None,) * 3
+    for name in ("duration_seconds", "loudness_lufs", "true_peak_dbtp", "loudness_limited"):
+        assert data[name] is None
 
 
 def test_equal_events_make_equal_bytes() -> None:
     assert body.make(event(), URL) == body.make(event(), URL)
 
 
+def test_a_track_that_stayed_quieter_says_so() -> None:
+    (result,) = event().result
+    limited = result.model_copy(update={"loudness_limited": True, "loudness_lufs": -11.0})
+    data = json.loads(body.make(event(result=(limited,)), URL))["data"]
+    assert (data["loudness_limited"], data["loudness_lufs"]) == (True, -11.0)
+
+
+def test_a_length_is_told_to_the_sample() -> None:
+    (result,) = event().result
+    for frames in (48_001, 350_400, 63_998, 14_399_951):
+        odd = result.model_copy(update={"duration_seconds": frames / 48_000})
+        data = json.loads(body.make(event(result=(odd,)), URL))["data"]
+        assert round(data["duration_seconds"] * 48_000) == frames
+
+
+METADATA = {f"key-{n:060d}": "ö" * 512 for n in range(16)}
+
+
 def test_it_stays_thin_whatever_the_caller_attached() -> None:
     assert len(body.make(event(), URL)) < 2048
-    metadata = {f"key-{n:060d}": "ö" * 512 for n in range(16)}
-    long = body.make(event(metadata=metadata), URL)
+    long = body.make(event(metadata=METADATA), URL)
     assert len(long) <= body.MAX_BYTES
     assert json.loads(long)["data"]["metadata"] is None
+
+
+def test_it_stays_thin_under_a_long_address() -> None:
+    url = "https://" + "x" * 242
+    (result,) = event().result
+    files = [file.model_copy(update={"size_bytes": 2**40}) for file in result.audio]
+    whole = event(metadata=METADATA, result=(result.model_copy(update={"audio": files}),))
+    made = body.make(whole, url)
+    assert len(made) <= body.MAX_BYTES
+    assert len(json.loads(made)["data"]["audio"]) == 5
+
+
+def test_metadata_stays_up_to_the_last_byte() -> None:
+    spare = body.MAX_BYTES - len(body.make(event(metadata={"k": ""}), URL))
+    fits = body.make(event(metadata={"k": "v" * spare}), URL)
+    assert len(fits) == body.MAX_BYTES
+    assert json.loads(fits)["data"]["metadata"] == {"k": "v" * spare}
+    over = body.make(event(metadata={"k": "v" * (spare + 1)}), URL)
+    assert json.loads(over)["data"]["metadata"] is None
+
+
+def test_every_member_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    table = text[text.index("| member of `data` |") : text.index("A receiver:")]
+    for model in (body.TrackData, body.Audio, body.Links, ErrorInfo):
+        for name in model.model_fields:
+            assert f"`{name}`" in table, name
 
 
 def test_no_link_in_it_expires() -> None:
