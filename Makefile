@@ -41,8 +41,9 @@ types: dev ## mypy, strict
 faults: dev ## Kills, pauses, races and lost messages, in full counts
 	@RACES=50 $(PYTHON) -m pytest tests/faults
 
-bench: dev ## The figures, each beside its limit
+bench: dev ## The figures, each beside its limit or a rival
 	@$(PYTHON) benchmarks/first.py
+	@$(PYTHON) benchmarks/mastering.py
 
 coverage: dev ## Branch coverage of unit and contract tests
 	@$(PYTHON) -m pytest tests/unit tests/contract --cov --cov-branch --cov-report=term-missing

@@ -8,6 +8,7 @@ from typing import Final
 
 from shared import rules
 from shared.clock import seconds
+from shared.cures import failure
 from shared.errors import Code, CommitUnclear, RetryableError, StoreUnavailable
 from shared.failpoints import failpoint
 from shared.messages import (
@@ -45,11 +46,11 @@ class Ending:
 def _standard_error(status: Status) -> ErrorInfo | None:
     match status:
         case Status.CANCELLED:
-            return rules.failure(Code.CANCELLED, "The track was cancelled.")
+            return failure(Code.CANCELLED, "The track was cancelled.")
         case Status.EXPIRED:
-            return rules.failure(Code.DEADLINE_EXCEEDED, "The track's deadline has passed.")
+            return failure(Code.DEADLINE_EXCEEDED, "The track's deadline has passed.")
         case Status.FAILED:
-            return rules.failure(Code.INTERNAL, "Every attempt to make this track broke off.")
+            return failure(Code.INTERNAL, "Every attempt to make this track broke off.")
     return None
 
 
@@ -105,6 +106,9 @@ def ended(
         park=Park.NONE,
         not_before=None,
         cancel_requested=False,
+        grant_until=None,
+        ready=(),
+        clips_due=now + seconds(timing.clips_kept) if ending.result else None,
         wake_at=now + seconds(timing.wake),
         wakes=0,
         ended_at=now,

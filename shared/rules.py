@@ -9,8 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.clock import seconds
-from shared.errors import Code
-from shared.messages import ErrorInfo, TrackRequest
+from shared.messages import AudioObject, TrackRequest
 from shared.timing import Timing
 from shared.track import PROGRESS, Announcement, Call, Park, Refusal, Stage, Status, Track
 
@@ -73,14 +72,36 @@ def renewed(track: Track, now: datetime, timing: Timing) -> Track:
     return replace(track, lease_expires_at=expires, wake_at=expires)
 
 
-def called(track: Track, clip: int, n: int, nonce: str, now: datetime) -> Track:
+def called(
+    track: Track, clip: int, n: int, nonce: str, now: datetime, *, spends_grant: bool = False
+) -> Track:
     """A paid call for version *n* of *clip* is about to start."""
     others = tuple(c for c in track.calls if (c.clip, c.run, c.n) != (clip, track.run, n))
     return replace(
         staged(track, Stage.GENERATING, now),
         calls=(*others, Call(clip=clip, run=track.run, n=n, nonce=nonce)),
         provider_calls=track.provider_calls + 1,
+        grant_until=None if spends_grant else track.grant_until,
     )
+
+
+def granted(track: Track, now: datetime, timing: Timing) -> Track:
+    """A token was taken for a parked track: its turn has come, for as long as the grant lasts."""
+    until = now + seconds(timing.grant)
+    return replace(
+        track, grant_until=until, not_before=None, wake_at=min(until, track.deadline), wakes=0
+    )
+
+
+def has_grant(track: Track, now: datetime) -> bool:
+    """Whether a token is set aside for the track right now."""
+    return track.grant_until is not None and track.grant_until > now
+
+
+def turned_away(track: Track, now: datetime, wait: float) -> Track:
+    """No token for a parked track yet: look again in *wait* seconds."""
+    at = now + seconds(wait)
+    return replace(track, wake_at=min(at, track.deadline) if track.deadline > now else at)
 
 
 def exhausted(track: Track, clip: int, n: int) -> bool:
@@ -98,6 +119,18 @@ def refused(track: Track, clip: int, n: int, code: str) -> Track:
 def clip_stored(track: Track) -> Track:
     """Something paid for is safe: the claims before it did not come to nothing."""
     return replace(track, attempts=0, faults=0, quota_waits=0, refused_since=None)
+
+
+def clips_usable(track: Track, share: float) -> Track:
+    """So much (0 to 1) of the track's clips is there; progress never goes back."""
+    start, end = PROGRESS[Stage.GENERATING], PROGRESS[Stage.MASTERING]
+    return replace(track, progress=max(track.progress, start + share * (end - start)))
+
+
+def file_ready(track: Track, audio: AudioObject) -> Track:
+    """One finished file is stored, while others are still being made."""
+    others = tuple(other for other in track.ready if other.format != audio.format)
+    return replace(track, ready=(*others, audio))
 
 
 def staged(track: Track, stage: Stage, now: datetime) -> Track:
@@ -121,16 +154,18 @@ def parked(
     retry_after: float = 0,
     unpaid: bool = False,
     refusal: bool = False,
+    asked: bool = True,
 ) -> Track:
     """Give the lease back and wait.
 
     A claim that ends here counts as an attempt only when it met a fault that is not certainly
     ``unpaid``. ``refusal``: the model answered 5xx, and the clock of refusals runs on; any other
-    answer of it stops that clock.
+    answer of it stops that clock. ``asked``: whether the model was asked at all; when our own
+    quota was used up, it was not.
     """
     not_before = now + seconds(retry_after or _wait(track, park, timing))
     counts = park is Park.FAULT and not unpaid
-    answered = park is Park.QUOTA or counts
+    answered = asked and (park is Park.QUOTA or counts)
     return replace(
         track,
         holder="",
@@ -140,7 +175,7 @@ def parked(
         wake_at=min(not_before, track.deadline),
         attempts=track.attempts if counts else max(0, track.attempts - 1),
         faults=track.faults + (park is Park.FAULT),
-        quota_waits=track.quota_waits + (park is Park.QUOTA),
+        quota_waits=track.quota_waits + (asked and park is Park.QUOTA),
         refused_since=(track.refused_since or now)
         if refusal
         else None
@@ -191,10 +226,18 @@ def must_end(track: Track, now: datetime) -> Status | None:
 
 
 def settled(track: Track) -> Track:
-    """An ended track rests when every announcement is published and, with a callback, recorded."""
+    """An ended track rests when every announcement is published and, with a callback, recorded.
+
+    A completed one wakes once more, when its clips are to be deleted.
+    """
     hook = bool(track.request.callback_url)
     rest = all(a.published and (a.recorded or not hook) for a in track.announcements)
-    return replace(track, wake_at=None) if rest and track.status.ended else track
+    return replace(track, wake_at=track.clips_due) if rest and track.status.ended else track
+
+
+def clips_deleted(track: Track) -> Track:
+    """The raw clips of a completed track are gone."""
+    return settled(replace(track, clips_due=None))
 
 
 def marked(track: Track, *, published: frozenset[str] = frozenset(), recorded: str = "") -> Track:
@@ -234,6 +277,8 @@ def retried(track: Track, nonce: str, now: datetime, timing: Timing) -> Track:
         not_before=None,
         cancel_requested=False,
         provider_calls=0,
+        grant_until=None,
+        ready=(),
         deadline=deadline,
         wake_at=min(now + seconds(timing.wake), deadline),
         wakes=0,
@@ -244,27 +289,3 @@ def retried(track: Track, nonce: str, now: datetime, timing: Timing) -> Track:
         error=None,
         expire_at=None,
     )
-
-
-def failure(code: Code, message: str) -> ErrorInfo:
-    """The error block of a track, with the cure that belongs to its code."""
-    cure, retryable = CURES[code]
-    return ErrorInfo(code=code, message=message, cure=cure, retryable=retryable)
-
-
-CURES: dict[Code, tuple[str, bool]] = {
-    Code.PROMPT_BLOCKED: ("Describe the music without people, brands or harmful content.", False),
-    Code.PROMPT_RECITATION: ("Describe an original piece, or retry with another seed.", True),
-    Code.PROMPT_LANGUAGE: ("Write the prompt in English, as a few full sentences.", False),
-    Code.MODEL_QUOTA: ("Retry later.", True),
-    Code.MODEL_UNAVAILABLE: ("Retry later: POST .../retry keeps what was paid for.", True),
-    Code.MODEL_TIMEOUT: ("Retry later: POST .../retry keeps what was paid for.", True),
-    Code.MODEL_REJECTED: ("Change the prompt; if that does not help, ask the operator.", True),
-    Code.AUDIO_SILENT: ("Change the prompt or the seed, then retry.", True),
-    Code.AUDIO_CLIPPED: ("Change the prompt or the seed, then retry.", True),
-    Code.AUDIO_INVALID: ("Retry later: the model's audio could not be read.", True),
-    Code.DEADLINE_EXCEEDED: ("Allow more time with expires_in_seconds, or retry.", True),
-    Code.CANCELLED: ("Submit the request again.", False),
-    Code.STORAGE_UNAVAILABLE: ("Retry later: POST .../retry keeps what was paid for.", True),
-    Code.INTERNAL: ("Retry; if it fails again, ask the operator with this request id.", True),
-}

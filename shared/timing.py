@@ -25,9 +25,15 @@ class Timing:
     fault_backoff_limit: float = 600
     quota_backoff: float = 15
     quota_backoff_limit: float = 300
+    token_wait: float = 60
+    """So long a push waits for a token of the quota before its track is parked."""
+    grant: float = 60
+    """So long a token stays set aside for a track whose turn has come."""
     refusals: float = 3600
     """This long of nothing but refusals, without a stored clip, ends the track."""
     sweep: float = 60
+    clips_kept: float = 86_400
+    """How long after a completed track's ending its raw clips stay."""
     delivery_lease: float = 30
     webhook_attempt: float = 15
 

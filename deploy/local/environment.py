@@ -53,6 +53,7 @@ def service_environment(name: str, layout: Layout, env: Mapping[str, str]) -> di
         "PUSH_AUDIENCE": layout.url(name),
         "OPENBLAS_NUM_THREADS": "1",  # the generator's threads are its parallelism
         "MALLOC_MMAP_THRESHOLD_": str(2**20),  # clips go back to the system when they are done
+        "MALLOC_ARENA_MAX": "2",  # and what many threads have used, to each other
     }
     return {**env, **own}
 

@@ -2,14 +2,16 @@
 
 from flask import Flask
 
+from services.generator.calls import Calls
 from services.generator.clips import Clips
 from services.generator.config import Settings
 from services.generator.finals import Finals
 from services.generator.handler import Generator
 from services.generator.lyria import Lyria
-from services.generator.model import MODELS
+from services.generator.quota import Quota
 from services.generator.sweeper import TrackSweeper
-from shared import logs
+from shared import logs, shutdown
+from shared.allowance import of_quota
 from shared.edge import new_app, push_route, sweep_route
 from shared.gcp.firestore import FirestoreStore
 from shared.gcp.pubsub import TopicPublisher
@@ -35,12 +37,16 @@ def create_app(settings: Settings | None = None) -> Flask:
         endpoint=settings.endpoint,
         timeout=timing.model_attempt,
     )
+    allowance = of_quota(store, settings.lyria_model, settings.lyria_quota_per_minute)
+    quota = Quota(allowance, timing)
+    shutdown.at_exit(quota.give_back)
+    calls = Calls(output, model, quota, timing, at_once=settings.model_calls)
     generator = Generator(
         store=store,
         events=TopicPublisher(settings.gcp_project, settings.events_topic),
         prompts=BucketObjects(client, settings.input_bucket),
-        clips=Clips(output, model, timing),
-        finals=Finals(output, MODELS),
+        clips=Clips(output, calls),
+        finals=Finals(output),
         timing=timing,
         slots=settings.work_slots,
     )
@@ -48,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         store=store,
         requests=TopicPublisher(settings.gcp_project, settings.requests_topic),
         generator=generator,
+        quota=quota,
         timing=timing,
     )
     auth = settings.auth()

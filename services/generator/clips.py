@@ -1,172 +1,118 @@
 """Look before you pay: a clip that is stored is read, never bought again."""
 
 import logging
-import time
-import uuid
-from datetime import datetime
+import threading
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from services.generator.audio.pcm import RATE
 from services.generator.audio.wav import judge, read_header
+from services.generator.calls import Calls, refusal
 from services.generator.claim import Claim
-from services.generator.model import (
-    Clip,
-    ClipRequest,
-    ModelUnavailable,
-    MusicModel,
-    NothingToStore,
-    QuotaExceeded,
-    ReplyLost,
-)
-from services.generator.prompt import clip_request
-from services.generator.stops import Ended, Parked, obey
-from shared import rules, shutdown
-from shared.endings import Ending
-from shared.errors import Code, PermanentError, StorageUnavailable
-from shared.failpoints import failpoint
+from services.generator.prompt import Version
+from services.generator.together import Halt, together
+from shared import rules
+from shared.errors import Code
+from shared.models import MODELS
 from shared.ports import Objects
-from shared.timing import Timing
-from shared.track import Park, Status, Track
+from shared.track import Track
 
 log = logging.getLogger(__name__)
 
-_MIME: Final = "audio/wav"
-_PAUSE: Final = 1 / 90
-"""Between two tries of an upload that must succeed, in leases."""
-_MESSAGES: Final = {
-    Code.PROMPT_RECITATION: "Every version of the clip resembled existing music.",
-    Code.MODEL_REJECTED: "The model answered without audio each time.",
-    Code.AUDIO_SILENT: "Every version of the clip was silent.",
-    Code.AUDIO_CLIPPED: "Every version of the clip was clipped.",
-    Code.AUDIO_INVALID: "The model's audio could not be read.",
-}
+AT_ONCE: Final = 4
+"""Clips of one track that are obtained at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A clip that has passed the quality gate, as it is stored."""
+
+    version: Version
+    data: bytes
 
 
 class Clips:
-    """Obtains the raw clips of a track, paying for each at most once per failure in flight."""
+    """Obtains the raw clips of a track."""
 
-    def __init__(self, objects: Objects, model: MusicModel, timing: Timing) -> None:
+    def __init__(self, objects: Objects, calls: Calls) -> None:
         """Clips live in *objects* as ``clips/ID/i-n.wav``."""
         self._objects = objects
-        self._model = model
-        self._timing = timing
+        self._calls = calls
 
-    def obtain(self, claim: Claim, clip: int) -> tuple[bytes, int]:
-        """The first usable version of *clip* (from 0), stored or else bought, and its number.
+    def all(self, claim: Claim) -> list[Usable]:
+        """The first usable version of each clip of the track, stored or else bought.
 
         Raises:
             Parked, Ended: this claim has to stop, and how.
             Lost: the track is somebody else's.
             StorageUnavailable: the bucket does not answer.
+            StoreUnavailable: Firestore does not.
         """
-        n, verdict = 1, Code.AUDIO_INVALID
+        request = claim.track.request
+        count = MODELS[request.model].clips(request.duration_seconds, loop=request.loop)
+        done = _Done(claim, count)
+        steps = [partial(self._usable, claim, Version(i, count), done) for i in range(count)]
+        return together(steps, AT_ONCE)
+
+    def _usable(self, claim: Claim, first: Version, done: "_Done", halt: Halt) -> Usable:
+        data, version = self._obtain(claim, first, halt)
+        done.one_more()
+        return Usable(version, data)
+
+    def _obtain(self, claim: Claim, version: Version, halt: Halt) -> tuple[bytes, Version]:
+        verdict = Code.AUDIO_INVALID
         while True:
-            data = self._stored(claim, clip, n)
-            refusal = _refusal(claim.track, clip, n)
-            if data is None and refusal is None:
-                data = self._buy(claim, clip, n, verdict)
+            halt.check()
+            data = self._stored(claim, version)
+            refused = refusal(claim.track, version)
+            if data is None and refused is None:
+                data = self._calls.buy(claim, version, verdict, halt)
                 if data is None:
                     continue  # look again: refused, as the document says, or too late to call
-            found = _fault(data, claim.track) if data else refusal
+            found = fault(data, claim.track) if data else refused
             if data and found is None:
-                return data, n
+                return data, version
             verdict = found or verdict
-            log.info("version refused", extra={"clip": clip, "n": n, "code": verdict})
-            n += 1
+            seen = {"clip": version.clip, "n": version.n, "code": verdict}
+            log.info("version refused", extra=seen)
+            version = version.next()
 
-    def _stored(self, claim: Claim, clip: int, n: int) -> bytes | None:
-        name = _name(claim, clip, n)
+    def _stored(self, claim: Claim, version: Version) -> bytes | None:
+        name = version.object(claim.request_id)
         return self._objects.read(name) if self._objects.look(name) else None
 
-    def _buy(self, claim: Claim, clip: int, n: int, verdict: Code) -> bytes | None:
-        """One paid call, its reply stored before anybody looks at it; None: nothing came of it."""
-        request = clip_request(claim.track.request, claim.request_id, clip, n)
-        self._announce_call(claim, clip, n, verdict)
-        failpoint("before_model_call", claim.request_id)
-        if not claim.fresh():
-            return None  # frozen since: who knows who has bought it meanwhile
-        reply = self._call(claim, request, clip, n)
-        failpoint("after_model_reply", claim.request_id)
-        return self._keep(claim, _name(claim, clip, n), reply) if reply else None
+    def delete(self, track: Track) -> None:
+        """Delete every clip of *track*; what is gone already does no harm.
 
-    def _announce_call(self, claim: Claim, clip: int, n: int, verdict: Code) -> None:
-        """The fenced write before each paid call; the last place to decide against it."""
-        nonce = uuid.uuid4().hex
-
-        def before(track: Track, now: datetime) -> Track:
-            if any(call.nonce == nonce for call in track.calls):
-                return track
-            self._may_call(claim, track, now)
-            if rules.exhausted(track, clip, n):
-                raise Ended(_failed(verdict, _MESSAGES[verdict]))
-            return rules.called(track, clip, n, nonce, now)
-
-        claim.write(before)
-
-    def _may_call(self, claim: Claim, track: Track, now: datetime) -> None:
-        obey(track)
-        if now >= track.deadline:
-            raise Ended(Ending(Status.EXPIRED))
-        if shutdown.stopping():
-            raise Parked(Park.STOPPED, "stopping")
-        if claim.left(now) < self._timing.model_attempt + self._timing.slot_wait:
-            raise Parked(Park.BUDGET, "budget")
-
-    def _call(self, claim: Claim, request: ClipRequest, clip: int, n: int) -> Clip | None:
-        try:
-            reply = self._model.generate(request)
-        except NothingToStore as exc:
-            code = exc.code
-            claim.write(lambda track, _: _refuse(track, clip, n, code))
-            return None
-        except QuotaExceeded as exc:
-            raise Parked(Park.QUOTA, exc.code, retry_after=exc.retry_after) from exc
-        except ModelUnavailable as exc:
-            if exc.refused and rules.given_up(claim.track, claim.now(), self._timing):
-                raise Ended(_failed(Code.MODEL_UNAVAILABLE, "The model is out of order.")) from exc
-            raise Parked(Park.FAULT, exc.code, unpaid=True, refusal=exc.refused) from exc
-        except ReplyLost as exc:
-            raise Parked(Park.FAULT, exc.code) from exc
-        except PermanentError as exc:
-            raise Ended(_failed(Code(exc.code), str(exc))) from exc
-        return reply
-
-    def _keep(self, claim: Claim, name: str, clip: Clip) -> bytes:
-        """Store a paid reply, however long the bucket takes, within this push's budget.
-
-        Not even SIGTERM ends this before SIGKILL does: what is lost here is paid again.
+        Raises:
+            StorageUnavailable: the bucket does not answer.
         """
-        while True:
-            try:
-                stored = self._objects.write(name, clip.data, _MIME, replaces=0)
-                break
-            except StorageUnavailable as exc:
-                if claim.left() < 0:
-                    raise Parked(Park.FAULT, exc.code) from exc
-                time.sleep(self._timing.lease * _PAUSE)
-        failpoint("after_clip_stored", claim.request_id)
-        claim.write(lambda track, _: rules.clip_stored(track))
-        return clip.data if stored else self._objects.read(name)
+        for stored in self._objects.list(f"clips/{track.request_id}/"):
+            self._objects.delete(stored)
 
 
-def _fault(data: bytes, track: Track) -> Code | None:
-    """What is wrong with a stored clip; one that is too short cannot be cut to length."""
+class _Done:
+    """Counts usable clips, and tells the document how far the track is."""
+
+    def __init__(self, claim: Claim, count: int) -> None:
+        self._claim = claim
+        self._count = count
+        self._usable = 0
+        self._lock = threading.Lock()
+
+    def one_more(self) -> None:
+        with self._lock:
+            self._usable += 1
+            share = self._usable / self._count
+        if self._count > 1:
+            self._claim.write(lambda track, _: rules.clips_usable(track, share))
+
+
+def fault(data: bytes, track: Track) -> Code | None:
+    """What is wrong with a stored clip; one that is too short for its share is of no use."""
     found = judge(data)
-    short = found is None and read_header(data).frames < track.request.duration_seconds * RATE
-    return Code.AUDIO_INVALID if short else found
-
-
-def _name(claim: Claim, clip: int, n: int) -> str:
-    return f"clips/{claim.request_id}/{clip}-{n}.wav"
-
-
-def _refusal(track: Track, clip: int, n: int) -> Code | None:
-    return next((Code(r.code) for r in track.refusals if (r.clip, r.n) == (clip, n)), None)
-
-
-def _refuse(track: Track, clip: int, n: int, code: str) -> Track:
-    return track if _refusal(track, clip, n) else rules.refused(track, clip, n, code)
-
-
-def _failed(code: Code, message: str) -> Ending:
-    return Ending(Status.FAILED, error=rules.failure(code, message))
+    if found is not None:
+        return found
+    request = track.request
+    share = MODELS[request.model].share(request.duration_seconds, loop=request.loop)
+    return Code.AUDIO_INVALID if read_header(data).frames < share else None

@@ -25,6 +25,10 @@ class Settings(PushSettings):
         4, ge=1, le=80, description="Tracks an instance works on at once (calls and mastering)"
     )
 
+    lyria_quota_per_minute: int = Field(
+        10, ge=1, description="Calls of the model that the project may make in a minute"
+    )
+    model_calls: int = Field(8, ge=1, description="Calls of the model in flight in an instance")
     refusals_seconds: int = Field(
         3600, ge=60, description="So long nothing but 5xx of the model, and a track fails"
     )

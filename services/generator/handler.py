@@ -8,10 +8,12 @@ from datetime import datetime
 from services.generator.claim import Claim, Lost, Refused, take
 from services.generator.clips import Clips
 from services.generator.finals import Finals
-from services.generator.render import render
+from services.generator.finishing import Finishing
+from services.generator.sound import prepare
 from services.generator.stops import Ended, Parked, Stopping, obey
 from shared import rules, shutdown
-from shared.endings import Ending, Judge, announce, end
+from shared.cures import failure
+from shared.endings import Ending, Judge, announce, end, note
 from shared.errors import Code, PermanentError, StorageUnavailable
 from shared.events import Delivery
 from shared.failpoints import failpoint
@@ -24,6 +26,8 @@ from shared.track import Park, Stage, Status, Track
 log = logging.getLogger(__name__)
 
 SOURCE = "generator"
+_FINISHERS = 2
+"""Tracks that are mastered and encoded at once: five minutes of sound take 200 MB."""
 
 
 class Generator:
@@ -46,6 +50,8 @@ class Generator:
         self._prompts = prompts
         self._clips = clips
         self._finals = finals
+        self._finishing = Finishing(finals)
+        self._finishers = threading.BoundedSemaphore(_FINISHERS)
         self._timing = timing
         self._slots = threading.BoundedSemaphore(slots)
 
@@ -85,6 +91,15 @@ class Generator:
         prepare = self._finals.store_error
         announce(self._store, self._events, request_id, again=again, prepare=prepare)
 
+    def clean(self, track: Track) -> None:
+        """Delete the raw clips of a completed track whose time has come.
+
+        Raises:
+            StorageUnavailable: the bucket does not answer.
+        """
+        self._clips.delete(track)
+        note(self._store, track.request_id, rules.clips_deleted)
+
     def _work(self, claim: Claim, message: TrackRequested) -> None:
         try:
             with claim.kept():
@@ -107,7 +122,7 @@ class Generator:
         except Ended as stop:
             return stop.ending
         except PermanentError as exc:
-            return Ending(Status.FAILED, error=rules.failure(Code(exc.code), str(exc)))
+            return Ending(Status.FAILED, error=failure(Code(exc.code), str(exc)))
         finally:
             self._slots.release()
 
@@ -117,13 +132,13 @@ class Generator:
         self._prompts.write(name, encode(message), "application/json", replaces=0)
 
     def _make(self, claim: Claim) -> Ending:
-        clip, n = self._clips.obtain(claim, 0)
-        self._stage(claim, Stage.MASTERING)
-        files, measured = render([clip], claim.track)
-        del clip
-        failpoint("after_mastering", claim.request_id)
-        self._stage(claim, Stage.STORING)
-        result = self._finals.store(claim, files, measured, versions={0: n})
+        clips = self._clips.all(claim)
+        with self._finishers:
+            self._stage(claim, Stage.MASTERING)
+            sound = prepare(clips, claim.track)
+            failpoint("after_mastering", claim.request_id)
+            self._stage(claim, Stage.STORING)
+            result = self._finishing.finish(claim, sound)
         failpoint("before_finish", claim.request_id)
         return Ending(Status.COMPLETED, result=result)
 
@@ -144,6 +159,7 @@ class Generator:
                 retry_after=stop.retry_after,
                 unpaid=stop.unpaid,
                 refusal=stop.refusal,
+                asked=stop.asked,
             )
 
         try:

@@ -1,7 +1,7 @@
 """The music model as the generator sees it: one clip per call, behind a small Protocol."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from shared.errors import RetryableError
 
@@ -20,28 +20,6 @@ class Clip:
     """What one paid call gave: bytes as they came, judged later."""
 
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a model can, and costs."""
-
-    clip_frames: int
-    sample_rate: int
-    price_usd: float
-    quota_per_minute: int
-
-    @property
-    def clip_seconds(self) -> float:
-        """Length of one clip."""
-        return self.clip_frames / self.sample_rate
-
-
-MODELS: Final = {
-    "lyria-002": Capabilities(
-        clip_frames=1_572_864, sample_rate=48_000, price_usd=0.06, quota_per_minute=10
-    ),
-}
 
 
 class MusicModel(Protocol):

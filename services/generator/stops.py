@@ -16,14 +16,16 @@ class Parked(Exception):
         retry_after: float = 0,
         unpaid: bool = False,
         refusal: bool = False,
+        asked: bool = True,
     ) -> None:
-        """Park for *park*; *unpaid*: the fault certainly cost nothing; *refusal*: it was a 5xx."""
+        """Park for *park*; the rest as in ``rules.parked``."""
         super().__init__(code)
         self.park = park
         self.code = code
         self.retry_after = retry_after
         self.unpaid = unpaid
         self.refusal = refusal
+        self.asked = asked
 
 
 class Ended(Exception):

@@ -2,15 +2,17 @@
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 
 from services.generator.handler import SOURCE, Generator
+from services.generator.quota import Quota
 from shared import rules
 from shared.failpoints import failpoint
 from shared.messages import request_attributes
 from shared.ports import Publisher, Snapshot, Store, Update
 from shared.sweep import sweep
 from shared.timing import Timing
-from shared.track import TRACKS, Track
+from shared.track import TRACKS, Park, Track
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +21,20 @@ class TrackSweeper:
     """Wakes the tracks that are due."""
 
     def __init__(
-        self, *, store: Store, requests: Publisher, generator: Generator, timing: Timing
+        self,
+        *,
+        store: Store,
+        requests: Publisher,
+        generator: Generator,
+        quota: Quota,
+        timing: Timing,
     ) -> None:
         """*requests*: the topic that wakes a generator."""
         self._store = store
         self._requests = requests
         self._generator = generator
+        self._quota = quota
+        self._turned_away = 0
         self._timing = timing
 
     def run(self) -> dict[str, int]:
@@ -41,22 +51,43 @@ class TrackSweeper:
         track, now = seen.value, self._store.clock.now()
         if track is None or seen.version is None:
             return
-        if track.live(now):
-            self._store.commit(
-                Update(
-                    TRACKS, seen.id, replace(track, wake_at=track.lease_expires_at), seen.version
-                )
-            )
-            return
-        moved = rules.moved_on(track, now, self._timing)
+        moved = self._moved(track, now)
         self._store.commit(Update(TRACKS, seen.id, moved, seen.version))
         failpoint("after_move_on", track.request_id)
+        if track.live(now):
+            return
         if track.announcements:
             self._generator.announce(track.request_id, again=True)
         if track.status.ended:
-            return
-        if rules.must_end(track, now):
+            self._clean(track, now)
+        elif rules.must_end(track, now):
             self._generator.end_unclaimed(track.request_id, track.run)
-        else:
+        elif not _waits_for_its_turn(moved, now):
             message = track.command()
             self._requests.publish(message, request_attributes(message, SOURCE))
+
+    def _moved(self, track: Track, now: datetime) -> Track:
+        """The row as it looks next: to its lease's end, its turn, or a growing distance."""
+        if track.live(now):
+            return replace(track, wake_at=track.lease_expires_at)
+        if rules.must_end(track, now) or not _waits_for_its_turn(track, now):
+            return rules.moved_on(track, now, self._timing)
+        wait = self._turn()
+        if wait:
+            return rules.turned_away(track, now, wait)
+        return rules.granted(track, now, self._timing)
+
+    def _turn(self) -> float:
+        """0: a token was taken for the next in line; else seconds to its turn."""
+        wait = self._quota.try_token()
+        self._turned_away = self._turned_away + 1 if wait else 0
+        # Who is behind others in line looks again later than they do.
+        return wait * self._turned_away
+
+    def _clean(self, track: Track, now: datetime) -> None:
+        if track.clips_due is not None and track.clips_due <= now:
+            self._generator.clean(track)
+
+
+def _waits_for_its_turn(track: Track, now: datetime) -> bool:
+    return track.park is Park.QUOTA and not track.status.ended and not rules.has_grant(track, now)

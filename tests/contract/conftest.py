@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api import Api, api
+from shared.gcp.firestore import FirestoreStore
+from shared.gcp.storage import BucketObjects, storage_client
+from tests.support.api import Api, api, storage_at
+from tests.support.bench import Bench
 from tests.support.emulation import Emulators
 from tests.support.processes import running
 
@@ -24,3 +27,15 @@ def public_api(emulators: Emulators, storage_url: str) -> Iterator[Api]:
     """Ingest in a project that one module's tests share."""
     with api(storage_url) as made:
         yield made
+
+
+@pytest.fixture
+def bench(project: str, storage_url: str) -> Iterator[Bench]:
+    """A generator's surroundings in a project of their own."""
+    with storage_at(storage_url):
+        client = storage_client(project)
+    client.create_bucket(f"{project}-output")
+    store = FirestoreStore(project)
+    yield Bench(store, BucketObjects(client, f"{project}-output"))
+    store.close()
+    client.close()

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from services.ingest.tracks import NotRetryable, Tracks
-from shared import rules
+from shared.cures import failure
 from shared.endings import Ending, announce, end
 from shared.errors import Code, RetryableError
 from shared.gcp.firestore import FirestoreStore
@@ -41,7 +41,7 @@ def document(store: FirestoreStore, request_id: str) -> Track:
 
 
 def failed() -> Ending:
-    return Ending(Status.FAILED, error=rules.failure(Code.MODEL_REJECTED, "no"))
+    return Ending(Status.FAILED, error=failure(Code.MODEL_REJECTED, "no"))
 
 
 def test_an_ending_is_state_usage_row_and_announcement_in_one(store: FirestoreStore) -> None:

@@ -2,138 +2,37 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pytest
 from google.auth.credentials import Credentials
 from google.auth.exceptions import RefreshError
 from google.cloud.storage import Client
 
-from services.generator.audio.encode import write_wav
 from services.generator.claim import Claim, take
-from services.generator.clips import Clips
-from services.generator.finals import Finals
-from services.generator.handler import Generator
 from services.generator.model import (
-    MODELS,
-    Clip,
-    ClipRequest,
     ModelUnavailable,
     NothingToStore,
     QuotaExceeded,
     ReplyLost,
 )
-from services.generator.sweeper import TrackSweeper
-from services.ingest.tracks import Tracks
 from shared import shutdown
 from shared.errors import Code, PermanentError, StorageUnavailable
-from shared.events import Delivery
 from shared.gcp.firestore import FirestoreStore
-from shared.gcp.storage import BucketObjects, storage_client
-from shared.messages import encode
-from shared.ports import Stored, Update
-from shared.sweep import sweep
+from shared.gcp.storage import BucketObjects
+from shared.ports import Stored
 from shared.timing import Timing
-from shared.track import PROGRESS, TRACKS, Park, Stage, Status, Track
+from shared.track import PROGRESS, Park, Stage, Status, Track
 from tests.support.api import storage_at
+from tests.support.bench import Bench, Script, tone
 from tests.support.tracks import TIMING, Outbox, asked, stored_track
-
-Answer = bytes | Exception | Callable[[], bytes]
-
-
-class Script:
-    """A model that gives the answers it was told, the last one for ever."""
-
-    def __init__(self, *answers: Answer) -> None:
-        self._answers = list(answers)
-        self.asked: list[ClipRequest] = []
-
-    def generate(self, request: ClipRequest) -> Clip:
-        self.asked.append(request)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return Clip(answer() if callable(answer) else answer)
-
-
-class Bench:
-    """A generator with everything that it touches."""
-
-    def __init__(self, store: FirestoreStore, bucket: BucketObjects) -> None:
-        self.store = store
-        self.bucket = bucket
-        self.events = Outbox()
-        self.requests = Outbox()
-        self.tracks = Tracks(store=store, requests=Outbox(), events=Outbox(), timing=TIMING)
-
-    def generator(self, model: Script, timing: Timing = TIMING, bucket: Any = None) -> Generator:
-        bucket = bucket or self.bucket
-        return Generator(
-            store=self.store,
-            events=self.events,
-            prompts=self.bucket,
-            clips=Clips(bucket, model, timing),
-            finals=Finals(bucket, MODELS),
-            timing=timing,
-            slots=4,
-        )
-
-    def push(self, generator: Generator, track_id: str) -> Track:
-        """Deliver the track's present command; return what became of it."""
-        now = self.store.clock.now()
-        data = encode(self.track(track_id).command())
-        push = Delivery(
-            id="1", time=now, source="s", data=data, attributes={}, message_id="1", attempt=1,
-            subscription="s",
-        )  # fmt: skip
-        generator.handle(push)
-        return self.track(track_id)
-
-    def track(self, track_id: str) -> Track:
-        track = self.store.get(TRACKS, track_id).value
-        assert track is not None
-        return track
-
-    def sweep(self, generator: Generator, seconds: float = 1.0) -> dict[str, int]:
-        sweeper = TrackSweeper(
-            store=self.store, requests=self.requests, generator=generator, timing=TIMING
-        )
-        return sweep(self.store, TRACKS, sweeper.wake, Timing(sweep=seconds))
-
-    def wake_now(self, track_id: str, **fields: Any) -> None:
-        seen = self.store.get(TRACKS, track_id)
-        assert seen.value
-        assert seen.version
-        now = self.store.clock.now()
-        changed = replace(seen.value, wake_at=now, **fields)
-        self.store.commit(Update(TRACKS, track_id, changed, seen.version))
-
-
-@pytest.fixture
-def bench(project: str, storage_url: str) -> Iterator[Bench]:
-    with storage_at(storage_url):
-        client = storage_client(project)
-    client.create_bucket(f"{project}-output")
-    store = FirestoreStore(project)
-    yield Bench(store, BucketObjects(client, f"{project}-output"))
-    store.close()
-    client.close()
 
 
 @pytest.fixture(scope="module")
 def sound() -> bytes:
-    """A clip that passes: two tones, 21 s."""
-    import io
-
-    at = np.arange(21 * 48_000) / 48_000
-    tone = (np.sin(440 * 2 * np.pi * at) * 9000).astype("<i2")
-    buffer = io.BytesIO()
-    write_wav(buffer, np.stack([tone, tone], 1))
-    return buffer.getvalue()
+    return tone(21)
 
 
 REFUSED = PermanentError("no", code=Code.PROMPT_BLOCKED)
@@ -144,7 +43,8 @@ def test_a_track_is_made(bench: Bench, sound: bytes) -> None:
     model = Script(sound)
     assert bench.push(bench.generator(model), track_id).status is Status.COMPLETED
     assert len(model.asked) == 1
-    assert bench.track(track_id).wake_at is None
+    track = bench.track(track_id)
+    assert track.wake_at == track.clips_due
 
 
 def test_retries_do_not_make_the_document_grow(bench: Bench) -> None:

@@ -21,6 +21,7 @@ from services.notifier.handler import Notifier
 from services.notifier.sender import Sender
 from services.notifier.sweeper import DeliverySweeper
 from shared import rules, shutdown
+from shared.cures import failure
 from shared.endings import Ending, end, note
 from shared.errors import Code, CommitUnclear, Malformed, RetryableError
 from shared.events import Delivery as Push
@@ -155,7 +156,7 @@ def push(data: bytes) -> Push:
 def ended(store: FirestoreStore, url: str = "", **changes: Any) -> tuple[str, Push]:
     """A failed track and the message that announces it; (event id, message)."""
     request_id = stored_track(store, callback_url=url, **changes)
-    error = rules.failure(Code.MODEL_REJECTED, "no")
+    error = failure(Code.MODEL_REJECTED, "no")
 
     def judge(_track: Track, _now: datetime) -> Ending:
         return Ending(Status.FAILED, error=error)

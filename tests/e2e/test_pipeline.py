@@ -15,7 +15,7 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.cloud.pubsub_v1 import SubscriberClient
 
 from services.ingest.catalog import STYLES
-from tests.support.ffmpeg import listen
+from tests.support.ffmpeg import decode, listen
 from tests.support.rig import Rig, Sent
 
 RATE = 48_000
@@ -55,7 +55,7 @@ def test_same_seed_same_samples_other_prompt_other_music(rig: Rig) -> None:
     again = rig.submit(seed=7, **same)
     seeded = rig.submit(seed=8, **same)
     other = rig.submit(seed=7, **same | {"prompt": "a dark night in the woods"})
-    sounds = [audio(rig, sent) for sent in (first, again, seeded, other)]
+    sounds = [decode(audio(rig, sent)).tobytes() for sent in (first, again, seeded, other)]
     assert sounds[0] == sounds[1]
     assert len(set(sounds)) == 3
 
@@ -90,6 +90,7 @@ def test_objects_and_metadata_are_where_operators_look(rig: Rig) -> None:
     names = {blob.name for blob in rig.storage().list_blobs(output) if sent.id in blob.name}
     assert names == {
         f"clips/{sent.id}/0-1.wav", f"audio/{sent.id}.wav", f"metadata/{sent.id}.json",
+        f"waveforms/{sent.id}.json", f"spectrograms/{sent.id}.png",
     }  # fmt: skip
     (clip,) = metadata["clips"]
     assert clip["object"] in names

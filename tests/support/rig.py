@@ -18,6 +18,7 @@ from google.cloud.storage import Client as Storage
 from standardwebhooks import Webhook
 
 from deploy.local.stack import Stack
+from services.generator.prompt import Version, place
 from tests.support.waiting import wait_for
 
 PATIENCE = float(os.environ.get("PATIENCE", "90"))
@@ -109,8 +110,18 @@ class Rig:
 
     def paid(self, sent: Sent) -> list[float]:
         """Times of the calls that the model was paid for, for this track."""
-        digest = hashlib.sha256(sent.model_prompt.encode()).hexdigest()
-        return [line["time"] for line in self.paid_lines() if line["prompt_sha256"] == digest]
+        return sorted(at for times in self.paid_clips(sent).values() for at in times)
+
+    def paid_clips(self, sent: Sent) -> dict[int, list[float]]:
+        """The same for each seed, so for each version of each clip."""
+        places = {place(Version(clip, 4)) for clip in range(4)} | {""}
+        prompts = {", ".join(filter(None, (sent.model_prompt, part))) for part in places}
+        digests = {hashlib.sha256(prompt.encode()).hexdigest() for prompt in prompts}
+        found: dict[int, list[float]] = {}
+        for line in self.paid_lines():
+            if line["prompt_sha256"] in digests:
+                found.setdefault(line["seed"], []).append(line["time"])
+        return found
 
     def paid_lines(self) -> list[dict[str, Any]]:
         return _lines(Path(self.info["paid_calls"]))
@@ -136,7 +147,7 @@ class Rig:
         def look() -> dict[str, Any] | None:
             document = self.document(track_id)
             time.sleep(0.05)
-            return document if document.get("wake_at") is None else None
+            return document if document.get("wake_at") == document.get("clips_due") else None
 
         found = wait_for(look, seconds)
         assert found is not None
@@ -167,9 +178,10 @@ class Rig:
             )
         return self._storage_client
 
-    def clip_created(self, track_id: str) -> list[float]:
+    def clip_created(self, track_id: str) -> dict[str, float]:
+        """When each clip object was made, by its name."""
         blobs = self.storage().list_blobs(self.info["output_bucket"], prefix=f"clips/{track_id}/")
-        return [blob.time_created.timestamp() for blob in blobs]
+        return {blob.name: blob.time_created.timestamp() for blob in blobs}
 
     # --- faults
 
@@ -209,12 +221,23 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def unpaid_for_nothing(rig: Rig, tracks: Iterable[Sent]) -> None:
+def unpaid_for_nothing(rig: Rig, tracks: Iterable[Sent], clips: int = 1) -> None:
     """The bound on paid calls: never after the clip is stored, and one more per death before."""
     deaths = [shot.stat().st_mtime for shot in rig.shots()]
     for sent in tracks:
-        (created,) = rig.clip_created(sent.id)
-        paid = rig.paid(sent)
-        assert all(at <= created for at in paid), "paid for a clip that was stored"
-        in_window = [at for at in deaths if at <= created]
-        assert 1 <= len(paid) <= 1 + len(in_window), (paid, in_window)
+        created = clips_by_seed(rig, sent)
+        paid = rig.paid_clips(sent)
+        assert len(created) == clips
+        assert paid.keys() == created.keys()
+        for seed, stored in created.items():
+            assert all(at <= stored for at in paid[seed]), "paid for a clip that was stored"
+            in_window = [at for at in deaths if at <= stored]
+            assert 1 <= len(paid[seed]) <= 1 + len(in_window), (paid[seed], in_window)
+
+
+def clips_by_seed(rig: Rig, sent: Sent) -> dict[int, float]:
+    """When each clip of a completed track was stored, by the seed it was asked with."""
+    blob = rig.storage().bucket(rig.info["output_bucket"]).blob(f"metadata/{sent.id}.json")
+    created = rig.clip_created(sent.id)
+    clips = json.loads(blob.download_as_bytes())["clips"]
+    return {clip["seed"]: created[clip["object"]] for clip in clips}

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from shared import rules
 from shared.clock import seconds
+from shared.cures import CURES, failure
 from shared.errors import Code
+from shared.messages import AudioObject
 from shared.track import PROGRESS, Park, Stage, Status, Track
 from tests.support.rules import ENDINGS, START, TIMING, claimed, ending, new
 
@@ -301,9 +303,9 @@ def test_what_is_said_and_heard_is_forgotten_by_a_retry() -> None:
 
 
 def test_every_code_has_a_cure() -> None:
-    assert set(rules.CURES) == set(Code)
+    assert set(CURES) == set(Code)
     for code in Code:
-        error = rules.failure(code, "text")
+        error = failure(code, "text")
         assert (error.code, error.message) == (code, "text")
         assert error.cure.endswith(".")
 
@@ -337,3 +339,66 @@ def test_rules_leave_the_request_alone(apply: Callable[[Track], Track]) -> None:
     after = apply(track)
     for name in ("request", "request_id", "tenant", "fingerprint", "created_at"):
         assert getattr(after, name) == getattr(track, name)
+
+
+def test_a_grant_is_spent_once_and_lapses() -> None:
+    waiting = rules.parked(claimed(new()), Park.QUOTA, START, TIMING, asked=False)
+    track = rules.granted(waiting, START, TIMING)
+    assert (track.not_before, track.wake_at) == (None, START + timedelta(seconds=60))
+    assert rules.has_grant(track, START + timedelta(seconds=59))
+    assert not rules.has_grant(track, START + timedelta(seconds=60))
+    held = rules.claimed(track, "h", START, TIMING)
+    assert rules.has_grant(held, START)
+    own = rules.called(held, 0, 1, "n", START)
+    assert rules.has_grant(own, START), "a token of its own leaves the grant"
+    assert not rules.has_grant(rules.called(own, 1, 1, "m", START, spends_grant=True), START)
+
+
+def test_our_own_quota_is_no_answer_of_the_model() -> None:
+    track = replace(claimed(new()), refused_since=START)
+    waiting = rules.parked(track, Park.QUOTA, START, TIMING, asked=False, retry_after=7)
+    assert (waiting.refused_since, waiting.quota_waits, waiting.attempts) == (START, 0, 0)
+    assert waiting.not_before == START + timedelta(seconds=7)
+    refused = rules.parked(track, Park.QUOTA, START, TIMING)
+    assert (refused.refused_since, refused.quota_waits) == (None, 1)
+
+
+def test_who_is_turned_away_looks_again_in_time_for_its_deadline() -> None:
+    track = new(lifetime=100)
+    assert rules.turned_away(track, START, 30).wake_at == START + timedelta(seconds=30)
+    assert rules.turned_away(track, START, 300).wake_at == track.deadline
+
+
+def test_clips_move_the_progress_on() -> None:
+    track = rules.staged(claimed(new()), Stage.GENERATING, START)
+    half = rules.clips_usable(track, 0.5)
+    assert half.progress == pytest.approx(0.45)
+    assert rules.clips_usable(half, 0.2).progress == half.progress
+    assert rules.clips_usable(half, 1.0).progress == PROGRESS[Stage.MASTERING]
+
+
+def test_only_a_completed_track_wakes_again_for_its_clips() -> None:
+    done = replace(ending(claimed(new()), Status.COMPLETED, START), clips_due=START + seconds(9))
+    ids = {a.event_id for a in done.announcements}
+    at_rest = rules.marked(done, published=frozenset(ids))
+    assert at_rest.wake_at == START + seconds(9)
+    assert rules.clips_deleted(at_rest).wake_at is None
+    unsaid = rules.clips_deleted(done)
+    assert unsaid.wake_at == done.wake_at, "its ending has still to be said"
+
+
+def test_ready_files_are_listed_once_and_gone_with_the_next_run() -> None:
+    file = audio("wav", generation=1)
+    track = rules.file_ready(rules.file_ready(claimed(new()), file), audio("mp3"))
+    track = rules.file_ready(track, audio("wav", generation=2))
+    assert [(a.format, a.generation) for a in track.ready] == [("mp3", 1), ("wav", 2)]
+    failed = ending(track, Status.FAILED, START)
+    assert (failed.ready, failed.grant_until, failed.clips_due) == ((), None, None)
+    assert rules.retried(failed, "n", START, TIMING).ready == ()
+
+
+def audio(name: str, *, generation: int = 1) -> AudioObject:
+    return AudioObject(
+        format=name, mime_type="audio/x", uri="gs://b/o", generation=generation, size_bytes=1,
+        crc32c="AAAAAA==",
+    )  # fmt: skip

@@ -18,6 +18,8 @@ class Life(RuleBasedStateMachine):
         self.now = START
         self.track = new(lifetime=7200, callback_url="https://hooks.example/")
         self.before = self.track
+        self.tokens = 0
+        self.spent = 0
 
     def then(self, track: Track) -> None:
         self.before, self.track = self.track, track
@@ -53,10 +55,30 @@ class Life(RuleBasedStateMachine):
         self.then(rules.staged(self.track, stage, self.now))
 
     @precondition(lambda self: self.held)
-    @rule(clip=st.integers(0, 2), n=st.integers(1, 5))
-    def call(self, clip: int, n: int) -> None:
-        if not rules.exhausted(self.track, clip, n):
-            self.then(rules.called(self.track, clip, n, "nonce", self.now))
+    @rule(clip=st.integers(0, 2), n=st.integers(1, 5), own=st.booleans())
+    def call(self, clip: int, n: int, *, own: bool) -> None:
+        grant = not own and rules.has_grant(self.track, self.now)
+        if not rules.exhausted(self.track, clip, n) and (own or grant):
+            self.tokens += own
+            self.spent += 1
+            self.then(rules.called(self.track, clip, n, "n", self.now, spends_grant=grant))
+
+    @precondition(lambda self: self.open and not self.held and self.track.park is Park.QUOTA)
+    @rule(wait=st.floats(0, 600))
+    def take_turns(self, wait: float) -> None:
+        if rules.has_grant(self.track, self.now) or self.now >= self.track.deadline:
+            return
+        if wait:
+            self.then(rules.turned_away(self.track, self.now, wait))
+        else:
+            self.tokens += 1
+            self.then(rules.granted(self.track, self.now, TIMING))
+            assert rules.has_grant(self.track, self.now)
+
+    @precondition(lambda self: self.held)
+    @rule(share=st.floats(0, 1))
+    def one_more_clip(self, share: float) -> None:
+        self.then(rules.clips_usable(self.track, share))
 
     @precondition(lambda self: self.held)
     @rule()
@@ -144,6 +166,11 @@ class Life(RuleBasedStateMachine):
         assert len(ids) == len(set(ids))
         assert (self.track.expire_at is not None) == self.track.status.ended
         assert (self.track.ended_at is not None) == self.track.status.ended
+
+    @invariant()
+    def no_call_without_a_token(self) -> None:
+        assert self.spent <= self.tokens
+        assert not (self.track.status.ended and self.track.grant_until)
 
     @invariant()
     def attempts_stay_in_bounds(self) -> None:

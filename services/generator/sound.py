@@ -1,0 +1,109 @@
+"""From raw clips to a piece that only has to be rendered: tempo, joins, level."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from services.generator.audio.encoders import ENCODERS, Tags, wav_head
+from services.generator.audio.joining import Joined
+from services.generator.audio.key import Key, key
+from services.generator.audio.mastering import MasterSpec, Plan, solve
+from services.generator.audio.pcm import RATE
+from services.generator.audio.rhythm import Rhythm, rhythm
+from services.generator.audio.tape import Tape
+from services.generator.audio.timeline import plan
+from services.generator.audio.wav import pcm
+from services.generator.clips import Usable
+from services.generator.prompt import Version, seed
+from shared.messages import TrackRequest
+from shared.track import Track
+
+CEILING_DBTP: Final = -1.0
+LOSSY_CEILING_DBTP: Final = -1.5
+"""Where a lossy format is asked for: what is decoded from it overshoots by some tenths."""
+_TEMPI: Final = {"slow": 75.0, "moderate": 105.0, "fast": 140.0}
+"""Beats per minute that the words of a request mean, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A track before it is rendered, and what was found out about it."""
+
+    source: Joined
+    plan: Plan
+    spec: MasterSpec
+    tags: Tags
+    versions: tuple[Version, ...]
+    tempo: Rhythm | None
+    key: Key | None
+
+    def tape(self) -> Tape:
+        """An empty tape of its length, which begins as a WAV file does."""
+        frames, bits = self.source.frames, self.spec.bit_depth
+        return Tape(frames, bits, wav_head(frames, bits, self.tags))
+
+
+def prepare(clips: Sequence[Usable], track: Track) -> Sound:
+    """Join the clips to what the track asks for, and find its level.
+
+    Raises:
+        PermanentError: ``audio_invalid``, a clip cannot be read, or is too short.
+    """
+    request = track.request
+    waves = [pcm(clip.data) for clip in clips]
+    rhythms = [rhythm(wave, _expected_bpm(request)) for wave in waves]
+    timeline = plan(
+        round(request.duration_seconds * RATE),
+        [len(wave) for wave in waves],
+        rhythms,
+        loop=request.loop,
+    )
+    spec = _spec(track)
+    source = Joined(waves, timeline, remove_offset=spec.loudness_lufs is not None)
+    return Sound(
+        source=source,
+        plan=solve(source, spec),
+        spec=spec,
+        tags=_tags(track),
+        versions=tuple(clip.version for clip in clips),
+        tempo=_overall(rhythms),
+        key=key(waves),
+    )
+
+
+def _spec(track: Track) -> MasterSpec:
+    request = track.request
+    lossy = any(ENCODERS[name].lossy for name in request.formats)
+    return MasterSpec(
+        loudness_lufs=next(iter(request.loudness_lufs), None),
+        ceiling_dbtp=LOSSY_CEILING_DBTP if lossy else CEILING_DBTP,
+        bit_depth=request.bit_depth,
+        dither_seed=seed(request, track.request_id, Version(0, 1)),
+        loop=request.loop,
+    )
+
+
+def _tags(track: Track) -> Tags:
+    request = track.request
+    return Tags(
+        title=f"{request.style.capitalize()} track {track.request_id[:8]}",
+        model=request.model,
+        comment=f"AI-generated with {request.model}",
+    )
+
+
+def _expected_bpm(request: TrackRequest) -> float:
+    return float(request.tempo) if request.tempo.isdecimal() else _TEMPI[request.tempo]
+
+
+def _overall(rhythms: Sequence[Rhythm | None]) -> Rhythm | None:
+    """The track's tempo: the middle one of its clips; what has no beat makes it less certain."""
+    heard = [found for found in rhythms if found]
+    if not heard:
+        return None
+    return Rhythm(
+        bpm=median(found.bpm for found in heard),
+        first_beat=heard[0].first_beat,
+        confidence=sum(found.confidence for found in heard) / len(rhythms),
+    )
