@@ -7,7 +7,7 @@ UV := $(PYTHON) -m uv pip compile pyproject.toml --universal --python-version 3.
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down demo test test-unit lint types faults bench coverage schemas lock clean local dev
+.PHONY: help run up down demo test test-unit lint types faults sound bench coverage schemas lock clean local dev
 
 ##@ Run
 
@@ -26,7 +26,7 @@ demo: local ## Six tracks, one in each style, from the running stack
 ##@ Check
 
 test: dev lint types ## Lint, types and all tests (T=tests/unit for some of them)
-	@$(PYTHON) -m pytest $(T) -m "not faults"
+	@$(PYTHON) -m pytest $(T) -m "not faults and not sound"
 
 test-unit: dev ## Only the tests that need no emulator
 	@$(PYTHON) -m pytest tests/unit
@@ -40,6 +40,10 @@ types: dev ## mypy, strict
 
 faults: dev ## Kills, pauses, races and lost messages, in full counts
 	@RACES=50 $(PYTHON) -m pytest tests/faults
+
+sound: dev ## What is heard, in full counts: the local composer, and the table of finished sound
+	@$(PYTHON) -m pytest tests/sound
+	@$(PYTHON) benchmarks/finished.py
 
 bench: dev ## The figures, each beside its limit or a rival
 	@$(PYTHON) benchmarks/first.py

@@ -1,5 +1,7 @@
 """What a prompt is understood to ask for."""
 
+from dataclasses import replace
+
 import pytest
 
 from deploy.local.vertex.music.prompts import STYLES, read
@@ -64,23 +66,25 @@ def test_moderate_is_the_default_that_other_words_overrule(
     assert read(f"Generate classical music: {text}, {tail} tempo").tempo == tempo
 
 
-def test_moods_have_brightness_and_energy() -> None:
-    happy, sad, calm, angry = (
-        read(f"Generate rock music: {word}, moderate tempo")
-        for word in ("joyful", "melancholic", "calm", "angry")
-    )
-    assert happy.brightness > 0 > sad.brightness
-    assert angry.energy > 0 > calm.energy
-    assert read("a tune in a minor key").brightness < 0 < read("in C major").brightness
-    assert read("a table").brightness == 0
+@pytest.mark.parametrize(
+    ("tail", "place"),
+    [
+        ("", None),
+        (", opening section, building up", "opening"),
+        (", development section, in full flow", "development"),
+        (", climax section, at its height", "climax"),
+        (", ending section, coming to a close", "ending"),
+        (", opening section, in full flow", None),
+        (", climax section, at its height, more", None),
+    ],
+)
+def test_the_last_words_give_a_clip_its_place(tail: str, place: str | None) -> None:
+    brief = read(f"Generate rock music: a riff, 90 BPM tempo{tail}", "brass")
+    assert brief.place == place
+    assert brief.bpm == 90
 
 
-def test_the_first_instrument_named_leads() -> None:
-    assert read("a cello and a flute").lead == 42
-    assert read("wind over snow").lead is None
-
-
-def test_unwanted_instruments_come_from_either_text() -> None:
-    brief = read("a song without drums, no piano, with strings", "vocals, electric guitar")
-    assert brief.avoid == {"drums", "piano", "choir", "guitar"}
-    assert brief.lead == 48
+def test_clips_of_one_piece_differ_in_nothing_but_their_place() -> None:
+    prompt = "Generate jazz music: a sad saxophone, slow tempo"
+    brief = read(f"{prompt}, climax section, at its height", "piano")
+    assert replace(brief, place=None) == read(prompt, "piano")

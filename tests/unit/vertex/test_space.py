@@ -1,6 +1,7 @@
 """Room, echo, ducking and the last step to 16 bits."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from deploy.local.vertex.music.space import add_echo, add_reverb, duck, master
@@ -56,7 +57,7 @@ def test_mastering_rounds_peaks_off_and_never_clips() -> None:
     mix = silence(8)
     mix[:] = (0.001 * np.sin(np.arange(len(mix)) / 40))[:, None]
     mix[RATE] = 5.0
-    out = master(mix, last_chord=6)
+    out = master(mix, last_chord=6, level=0.15)
     assert out.dtype == np.int16
     assert 0.6 < np.abs(out).max() / 32767 < 0.92
     assert not out[-100:].any()
@@ -64,5 +65,13 @@ def test_mastering_rounds_peaks_off_and_never_clips() -> None:
 
 def test_mastering_brings_soft_and_loud_to_the_same_level() -> None:
     tone = np.sin(np.arange(8 * RATE) / 40).astype(np.float32)
-    soft, loud = (master(np.stack([g * tone] * 2, axis=1), 6) for g in (0.001, 0.8))
+    soft, loud = (master(np.stack([g * tone] * 2, axis=1), 6, 0.15) for g in (0.001, 0.8))
     np.testing.assert_allclose(soft.astype(int), loud.astype(int), atol=1)
+
+
+def test_without_a_last_chord_the_sound_goes_on_to_the_end() -> None:
+    tone = np.sin(np.arange(8 * RATE) / 40).astype(np.float32)
+    out = master(np.stack([tone] * 2, axis=1), None, 0.15).astype(np.float64)
+    first, last = (np.sqrt((part**2).mean()) for part in (out[:RATE], out[-RATE:]))
+    assert last == pytest.approx(first, rel=0.01)
+    assert first == pytest.approx(0.15 * 32767, rel=0.05)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-from deploy.local.vertex.music.chords import steps
+from deploy.local.vertex.music.chords import Figures, steps
 from deploy.local.vertex.music.piece import Note, Piece, Span
 from deploy.local.vertex.music.style import Line
 from deploy.local.vertex.music.theory import Chord, ladder, nearest
@@ -17,15 +17,12 @@ _WANDER: Final = 4.5
 
 def bass(piece: Piece, line: Line) -> Iterator[Note]:
     """Root, fifth, octave and steps towards the next root, as the line's patterns say."""
-    dice = piece.dice(line.name)
-    chosen = dice.choice(line.patterns)
+    figures = Figures(piece, line)
     before = (line.low + line.high) // 2
     for span in piece.spans(line.plays):
-        if line.vary:
-            chosen = dice.choice(line.patterns)
         root = _root(piece, line, span.chord, before)
         target = _root(piece, line, span.following, root)
-        for stroke, (beat, beats, sign) in enumerate(steps(span, chosen)):
+        for stroke, (beat, beats, sign) in enumerate(steps(span, figures.of(span))):
             pitch = _tone(piece, span, sign, root, target) if stroke else root
             force = (0.8 if beat % 1 else 0.9) * (0.75 + 0.25 * span.energy)
             yield Note(beat, beats * line.gate, pitch, force)

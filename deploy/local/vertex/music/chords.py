@@ -1,11 +1,13 @@
 """Players of harmony: held chords, patterned chords and arpeggios, scattered notes."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from deploy.local.vertex.music.piece import BAR, Note, Piece, Span
 from deploy.local.vertex.music.style import Line
 
-_LOUDNESS = {"X": 1.0, "x": 0.82, "o": 0.6}
+_LOUDNESS: Final = {"X": 1.0, "x": 0.82, "o": 0.6}
+_TURNS: Final = 0.5
 
 
 def sustain(piece: Piece, line: Line) -> Iterator[Note]:
@@ -46,14 +48,36 @@ def steps(span: Span, pattern: str) -> Iterator[tuple[float, float, str]]:
             yield span.start + k * step, (held + 1) * step, sign
 
 
+class Figures:
+    """Which of a line's patterns is played when.
+
+    A section has its own, the same in each clip of a piece; B and every new take bring another.
+    Now and then a section's last chord turns to a different one.
+    """
+
+    def __init__(self, piece: Piece, line: Line) -> None:
+        """For one line of one piece."""
+        self._order = piece.theme(line.name).sample(line.patterns, len(line.patterns))
+        self._dice = piece.dice(line.name)
+        self._vary = line.vary
+        self._lasts = {section.spans[-1].start for section in piece.sections}
+        self._before = self._order[0]
+
+    def of(self, span: Span) -> str:
+        """The pattern over a chord; to be asked in the order of the piece."""
+        passage = span.passage
+        usual = self._order[((passage.letter == "B") + passage.take) % len(self._order)]
+        others = [p for p in self._order if p != self._before] or self._order
+        turning = span.start in self._lasts and self._dice.random() < _TURNS
+        self._before = self._dice.choice(others) if self._vary or turning else usual
+        return self._before
+
+
 def pattern(piece: Piece, line: Line) -> Iterator[Note]:
     """Strums, stabs, broken chords, arpeggios: whatever the line's patterns say."""
-    dice = piece.dice(line.name)
-    chosen = dice.choice(line.patterns)
+    figures = Figures(piece, line)
     for span, voicing in piece.voiced(line):
-        if line.vary:
-            chosen = dice.choice(line.patterns)
-        for beat, beats, sign in steps(span, chosen):
+        for beat, beats, sign in steps(span, figures.of(span)):
             accent = 0.08 if beat % 1 == 0 else 0.0
             force = (0.7 + 0.25 * span.energy) * _LOUDNESS.get(sign, 0.75) + accent
             yield from _stroke(line, beat, beats, _chosen(voicing, sign), force)

@@ -1,40 +1,60 @@
-"""The drummer: the groove of each section, fills and cymbals at the joints."""
+"""The drummer: the groove of each section, turns and fills, cymbals at the joints."""
 
 import random
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
-from deploy.local.vertex.music.grooves import CRASH, FILLS, GROOVES, KICK, STEPS, Bar
+from deploy.local.vertex.music.grooves import (
+    CRASH,
+    CRASHING,
+    FILLS,
+    GROOVES,
+    KICK,
+    STEPS,
+    TURNS,
+    Bar,
+)
 from deploy.local.vertex.music.piece import BAR, Note, Piece, Section
 from deploy.local.vertex.music.style import Line
 
 _FORCE: Final = {"X": 1.0, "x": 0.8, "o": 0.55, "g": 0.3}
 _GHOSTS: Final = 0.75
 """How many of the ghost strokes are played."""
-_CRASHING: Final = frozenset({"rock", "pop", "club"})
+_PHRASE: Final = 2
+"""Bars after which the drummer marks a turn."""
+_BEAT: Final = STEPS // 4
 _A_MOMENT: Final = 1e-6
 
 
 def drums(piece: Piece, line: Line) -> Iterator[Note]:
     """The groove of each section; its last bar is a fill, a cymbal opens the next."""
-    dice = piece.dice("drums")
-    name = piece.style.groove
+    dice = piece.dice(line.name)
+    name = line.patterns[0]
     for section in piece.sections:
         if section.letter in line.plays and section.letter in GROOVES[name]:
-            if section.letter in "BC" and name in _CRASHING:
+            if section.letter in "BC" and name in CRASHING:
                 yield Note(section.start, 2.0, CRASH, 0.85)
-            groove = GROOVES[name][section.letter]
-            fill = _filled(groove, FILLS[name])
-            for start, last in _bars(section):
-                yield from _played(fill if last else groove, start, section, dice)
+            yield from chain.from_iterable(
+                _played(bar, start, section, dice)
+                for start, bar in _bars(section, GROOVES[name][section.letter], name, dice)
+            )
 
 
-def _bars(section: Section) -> Iterator[tuple[float, bool]]:
-    """The start of each bar, and whether it is the section's last."""
-    start = section.start
-    while start < section.end - _A_MOMENT:
-        yield start, start + BAR >= section.end - _A_MOMENT
-        start += BAR
+def _bars(
+    section: Section, groove: Bar, name: str, dice: random.Random
+) -> Iterator[tuple[float, Bar]]:
+    """Each bar's start and strokes: the groove, a turn every other time, at last a fill."""
+    count = -int(-(section.end - section.start) // BAR)
+    for index in range(count):
+        fill = dice.choice(FILLS[name])
+        if index == count - 1:
+            bar = _filled(groove, fill)
+        elif (index + 1) % _PHRASE == 0:
+            bar = _turned(groove, dice.choice(TURNS[name]))
+        else:
+            bar = groove
+        yield section.start + index * BAR, bar
 
 
 def _filled(groove: Bar, fill: Bar) -> Bar:
@@ -45,8 +65,15 @@ def _filled(groove: Bar, fill: Bar) -> Bar:
     return {**half, KICK: groove.get(KICK, ""), **fill}
 
 
+def _turned(groove: Bar, turn: Bar) -> Bar:
+    """The groove with other strokes on its last beat."""
+    silent = "." * STEPS
+    other = {key: groove.get(key, silent)[:-_BEAT] + strokes for key, strokes in turn.items()}
+    return {**groove, **other}
+
+
 def _played(strokes: Bar, start: float, section: Section, dice: random.Random) -> Iterator[Note]:
-    energy = 0.8 + 0.2 * section.spans[0].energy
+    energy = 0.8 + 0.2 * section.passage.energy
     for key, line in strokes.items():
         for step, sign in enumerate(line):
             beat = start + step * BAR / STEPS

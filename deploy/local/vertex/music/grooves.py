@@ -112,22 +112,67 @@ GROOVES: Final[dict[str, dict[str, Bar]]] = {
             KICK: "o...............",
         },
     },
+    "drift": {
+        "A": {KICK: "x.......o.......", RIM: "........x......."},
+        "B": {KICK: "x.......o.....o.", RIM: "........x.......", CLOSED: "..o...o...o...o."},
+        "C": {
+            KICK: "X.....o.x.......",
+            SNARE: "........x......g",
+            CLOSED: "x.o.x.o.x.o.x.o.",
+        },
+    },
+    "parade": {
+        "I": {SNARE: "x..gx.x.x..gxgxg"},
+        "A": {SNARE: "X..gx.x.X..gxgxg", KICK: "X.......x......."},
+        "B": {SNARE: "X.gxx.g.X.gxx.xx", KICK: "X.......X......."},
+        "C": {SNARE: "X.gxX.gxX.gxXxXx", KICK: "X...x...X...x...", FLOOR_TOM: "....x.......x..."},
+    },
 }
-FILLS: Final[dict[str, Bar]] = {
-    "pop": {SNARE: "........o.g.x.xx", MID_TOM: "..........x.....", FLOOR_TOM: ".............x.x"},
-    "rock": {
-        SNARE: "........X.xx....",
-        HIGH_TOM: "............X...",
-        MID_TOM: ".............x..",
-        FLOOR_TOM: "..............XX",
-        KICK: "X.....x.X...x...",
-    },
-    "club": {SNARE: "........o.o.oxxX", CLAP: "....x.......x..."},
-    "swing": {
-        SNARE: "......o.o.x...x.",
-        MID_TOM: "............x...",
-        RIDE: "x...x...........",
-        PEDAL: "....x.......x...",
-    },
-    "pulse": {},
+CRASHING: Final = frozenset({"rock", "pop", "club", "parade"})
+"""Grooves whose sections open with a cymbal."""
+TURNS: Final[dict[str, tuple[Bar, ...]]] = {
+    "pop": ({OPEN: "..x."}, {SNARE: "x.gx"}, {KICK: "x.xx"}),
+    "rock": ({OPEN: "x.x."}, {SNARE: "X.xx"}, {KICK: "x.xx", SNARE: "X..x"}),
+    "club": ({KICK: "X.x."}, {CLAP: "x..x"}, {OPEN: "x.xx"}),
+    "swing": ({SNARE: "..x."}, {RIDE: "x.xx"}, {KICK: "o.x."}),
+    "pulse": ({SHAKER: "ogog"},),
+    "drift": ({RIM: "x..x"}, {CLOSED: "xoxo"}),
+    "parade": ({SNARE: "xxxx"}, {SNARE: "XgxX"}),
+}
+"""Other last beats for a bar in the middle of a section."""
+FILLS: Final[dict[str, tuple[Bar, ...]]] = {
+    "pop": (
+        {SNARE: "........o.g.x.xx", MID_TOM: "..........x.....", FLOOR_TOM: ".............x.x"},
+        {SNARE: "........x..xx...", HIGH_TOM: "............xx..", FLOOR_TOM: "..............x."},
+        {RIM: "....x...........", SNARE: "............x.xx"},
+    ),
+    "rock": (
+        {
+            SNARE: "........X.xx....",
+            HIGH_TOM: "............X...",
+            MID_TOM: ".............x..",
+            FLOOR_TOM: "..............XX",
+            KICK: "X.....x.X...x...",
+        },
+        {SNARE: "....X...XxXxXxXx", KICK: "X.....x.X...X..."},
+        {SNARE: "....X...X...X.X.", FLOOR_TOM: "..........xx..xx", KICK: "X.....x.X...X..."},
+    ),
+    "club": (
+        {SNARE: "........o.o.oxxX", CLAP: "....x.......x..."},
+        {SNARE: "o.o.o.o.oooooxxX", KICK: "X...X..........."},
+        {CLAP: "....x.......x.xx", OPEN: "..x...x...x....."},
+    ),
+    "swing": (
+        {
+            SNARE: "......o.o.x...x.",
+            MID_TOM: "............x...",
+            RIDE: "x...x...........",
+            PEDAL: "....x.......x...",
+        },
+        {RIDE: "x...x.o.x.......", SNARE: "..........o.x.x.", KICK: "............x..."},
+        {RIDE: "x...x.o.x...x.o.", SNARE: "........x.o.o.x.", PEDAL: "....x.......x..."},
+    ),
+    "pulse": ({},),
+    "drift": ({RIM: "............x.x.", MID_TOM: "..............o."},),
+    "parade": ({SNARE: "xgxgxgxgxxxxxxxX"}, {SNARE: "X.......xgxgxxxX"}),
 }

@@ -1,7 +1,7 @@
 """Players of the tune: motifs that return, are sequenced, ornamented and brought to a close."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -10,8 +10,6 @@ from deploy.local.vertex.music.piece import Note, Piece, Section, Span
 from deploy.local.vertex.music.style import Line, Tune
 from deploy.local.vertex.music.theory import PENTATONIC, ladder, nearest
 
-_REGISTER: Final = {"I": 0.4, "A": 0.4, "B": 0.62, "C": 0.52}
-"""Where in its range a section's melody lies."""
 _GRACE_LENGTH: Final = 1.0
 _LONGEST_RUN: Final = 3
 _LEAPS: Final = (2, 2, 3, 4)
@@ -36,24 +34,41 @@ class Motif:
 
 def melody(piece: Piece, line: Line) -> Iterator[Note]:
     """The tune: A states it, B answers higher with another motif, C brings A back, ornamented."""
-    phrases = _phrases(piece.style.tune, piece.dice("melody"))
+    phrases = _phrases(piece.style.tune, piece.theme("melody"))
     for section in piece.sections:
         dice = piece.dice(f"melody/{section.start}")
-        notes = _sung(piece, line, section, phrases["B" if section.letter == "B" else "A"])
+        notes = _sung(piece, line, section, phrases[section.passage.theme])
         if section.letter in line.plays:
             notes = _approached(notes, piece.style.tune.chromatic, dice)
-            yield from _ornamented(piece, line, section, notes, dice)
+            notes = list(_ornamented(piece, line, section, notes, dice))
+            yield from _doubled(notes) if section.passage.octaves else notes
 
 
 def _phrases(tune: Tune, dice: random.Random) -> dict[str, tuple[Motif, ...]]:
-    """Four slots each: a motif, its answer, the motif again on another chord, a close."""
+    """Four slots each: a motif, its answer, the motif again on another chord, a close.
+
+    Small letters are the same upside down.
+    """
     first, second, third = dice.sample(tune.cells, 3)
     idea, answer, contrast = (_motif(cell, tune, dice) for cell in (first, second, third))
     closes = [_motif(dice.choice(tune.closes), tune, dice) for _ in range(2)]
-    return {
+    upright = {
         "A": (idea, answer, idea, closes[0]),
         "B": (contrast, contrast, answer, closes[1]),
     }
+    turned = {name.lower(): tuple(map(_inverted, phrase)) for name, phrase in upright.items()}
+    return upright | turned
+
+
+def _inverted(motif: Motif) -> Motif:
+    return Motif(motif.cell, tuple(-move for move in motif.moves))
+
+
+def _doubled(notes: Sequence[Note]) -> Iterator[Note]:
+    """The tune and, softer, the same an octave higher."""
+    for note in notes:
+        yield note
+        yield replace(note, pitch=note.pitch + 12, velocity=0.75 * note.velocity)
 
 
 def _motif(cell: str, tune: Tune, dice: random.Random) -> Motif:
@@ -71,7 +86,7 @@ def _motif(cell: str, tune: Tune, dice: random.Random) -> Motif:
 
 def _sung(piece: Piece, line: Line, section: Section, phrase: tuple[Motif, ...]) -> list[Note]:
     """The phrase over the section's chords: strong notes in the chord, weak ones in the scale."""
-    centre = line.low + (line.high - line.low) * _REGISTER[section.letter]
+    centre = line.low + (line.high - line.low) * section.passage.lift
     notes: list[Note] = []
     opening = centre
     slots = round((section.end - section.start) / section.slot)
@@ -135,9 +150,10 @@ def _approached(notes: list[Note], chance: float, dice: random.Random) -> list[N
 def _ornamented(
     piece: Piece, line: Line, section: Section, notes: list[Note], dice: random.Random
 ) -> Iterator[Note]:
-    """In the reprise some long notes end in a turn towards the scale note above."""
+    """When it comes again, some long notes end in a turn towards the scale note above."""
     for note in notes:
-        turn = dice.random() < piece.style.tune.ornament and section.letter == "C"
+        again = section.letter == "C" or section.passage.take > 0
+        turn = dice.random() < piece.style.tune.ornament and again
         if turn and _GRACE_LENGTH <= note.beats <= 2 * _GRACE_LENGTH:
             above = _moved(piece, line, section.at(note.beat), note.pitch, 1, strong=False)
             yield replace(note, beats=note.beats / 2)

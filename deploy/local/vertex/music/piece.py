@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from deploy.local.vertex.music.forms import Passage
 from deploy.local.vertex.music.prompts import Brief
 from deploy.local.vertex.music.style import Harmony, Line, Style
 from deploy.local.vertex.music.theory import SCALES, Chord, bent_scale, led, voicings
 
 BAR: Final = 4.0
-_ENERGY: Final = {"I": 0.5, "A": 0.68, "B": 0.82, "C": 1.0, "F": 0.85}
 _A_MOMENT: Final = 1e-6
 
 
@@ -38,8 +38,8 @@ class Span:
     beats: float
     chord: Chord
     following: Chord
-    section: str
     opened: float
+    passage: Passage
 
     @property
     def end(self) -> float:
@@ -49,17 +49,22 @@ class Span:
     @property
     def energy(self) -> float:
         """How much is going on, 0 to 1."""
-        return _ENERGY[self.section]
+        return self.passage.energy
 
 
 @dataclass(frozen=True)
 class Section:
-    """Consecutive spans under one letter."""
+    """The consecutive spans of a passage."""
 
-    letter: str
+    passage: Passage
     start: float
     slot: float
     spans: tuple[Span, ...]
+
+    @property
+    def letter(self) -> str:
+        """Who plays."""
+        return self.passage.letter
 
     @property
     def end(self) -> float:
@@ -73,16 +78,20 @@ class Section:
 
 @dataclass(frozen=True)
 class Piece:
-    """A planned piece; `tonic` is semitones above C, `seed` feeds the dice of its players."""
+    """A planned piece; `tonic` is semitones above C, `final` the last chord if it comes to one.
+
+    `seed` feeds the dice of its players, `themes` those of what its clips have in common.
+    """
 
     style: Style
     brief: Brief
     seed: str
+    themes: str
     bpm: float
     tonic: int
     major: bool
     sections: tuple[Section, ...]
-    final: Span
+    final: Span | None
 
     @property
     def harmony(self) -> Harmony:
@@ -97,6 +106,14 @@ class Piece:
     def dice(self, who: str) -> random.Random:
         """A player's own dice: what one plays does not change with what another does."""
         return dice(f"{self.seed}/{who}")
+
+    def theme(self, what: str) -> random.Random:
+        """Dice for motifs and figures: the same in all clips of a longer piece."""
+        return dice(f"{self.themes}/{what}")
+
+    def at(self, beat: float) -> Section | None:
+        """The section that a beat belongs to; None from the final chord on."""
+        return next((s for s in self.sections if s.start <= beat + _A_MOMENT < s.end), None)
 
     def spans(self, plays: str) -> Iterator[Span]:
         """The spans of the sections that a line joins."""

@@ -1,8 +1,9 @@
 """Parts become sound: a fresh synthesizer, every instrument brought to one loudness."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,13 +17,14 @@ from deploy.local.vertex.music.perform import LOUDEST, Strike, perform
 from deploy.local.vertex.music.piece import Piece
 from deploy.local.vertex.music.wav import FRAMES, RATE
 
-_VOLUME, _PAN, _DRUM_BANK = 7, 10, 128
+_VOLUME, _PAN, _DRUM_BANK, _CHANNELS = 7, 10, 128, 16
 _GAIN_DB: Final = 18.0
 _REFERENCE_DB: Final = -34.0
 """A note of any instrument sounds at this level before its line's own is added."""
 _SIDE_DB: Final = -3.0
 _DETUNE: Final = 0.05
 _FRAME_BYTES: Final = 8
+_BLOCK: Final = 64
 _TRIAL_VELOCITY: Final = 100
 
 
@@ -46,17 +48,25 @@ class Channel:
 
 
 def render(piece: Piece, parts: Sequence[Part], font: Path) -> NDArray[np.float32]:
-    """The sound of some parts (16 channels at most), shape (FRAMES, 2).
+    """The sound of some parts, shape (FRAMES, 2).
 
     A synthesizer that has played before keeps traces of it, so each call makes its own.
     """
     channels = [channel for part in parts for channel in _channels(piece, part)]
-    natural = _loudness(font, {channel.voice for channel in channels})
+    bands = [channels[k : k + _CHANNELS] for k in range(0, len(channels), _CHANNELS)]
+    first, *others = (_band(band, font) for band in bands)
+    for other in others:
+        first += other
+    return first
+
+
+def _band(channels: Sequence[Channel], font: Path) -> NDArray[np.float32]:
+    """The sound of as many channels as a synthesizer has."""
     synth, sound = _synth(font)
     events: list[tuple[int, int, int, int]] = []
     for number, channel in enumerate(channels):
         _select(synth, sound, number, channel.voice)
-        _set(synth, number, channel, natural[channel.voice])
+        _set(synth, number, channel, _loudness(font, channel.voice))
         events += _events(number, channel.strikes)
     return _played(synth, sorted(events))
 
@@ -64,11 +74,11 @@ def render(piece: Piece, parts: Sequence[Part], font: Path) -> NDArray[np.float3
 def _channels(piece: Piece, part: Part) -> Iterator[Channel]:
     """One channel for a player, two for a doubled one, one for each drum of a kit."""
     line = part.line
-    voice = Voice(drums=False, program=part.program, pitch=(line.low + line.high) // 2)
+    voice = Voice(drums=False, program=part.player.program, pitch=(line.low + line.high) // 2)
     if line.figure == "drums":
         kit = perform(piece, part)
         for drum in sorted({strike.pitch for strike in kit}):
-            voice = Voice(drums=True, program=part.program, pitch=drum)
+            voice = Voice(drums=True, program=part.player.program, pitch=drum)
             strikes = [strike for strike in kit if strike.pitch == drum]
             yield Channel(voice, line.level + BALANCE[drum], 0, 0, strikes)
     elif line.spread:
@@ -80,20 +90,17 @@ def _channels(piece: Piece, part: Part) -> Iterator[Channel]:
         yield Channel(voice, line.level, line.pan, 0, perform(piece, part))
 
 
-def _loudness(font: Path, voices: set[Voice]) -> Mapping[Voice, float]:
-    """How loud each sound is by itself, in dB: the loudest tenth of its first second.
+@lru_cache(maxsize=1024)
+def _loudness(font: Path, voice: Voice) -> float:
+    """How loud a sound is by itself, in dB: the loudest tenth of its first second.
 
     SoundFonts differ, and one font's instruments differ by 20 dB among themselves.
     """
     synth, sound = _synth(font)
-    heard = {}
-    for voice in sorted(voices):
-        _select(synth, sound, 0, voice)
-        synth.noteon(0, voice.pitch, _TRIAL_VELOCITY)
-        trial = np.frombuffer(synth.generate(RATE), np.float32).reshape(10, -1)
-        heard[voice] = 10 * math.log10(float(np.square(trial).mean(axis=1).max()) + 1e-12)
-        synth.sounds_off(0)
-    return heard
+    _select(synth, sound, 0, voice)
+    synth.noteon(0, voice.pitch, _TRIAL_VELOCITY)
+    trial = np.frombuffer(synth.generate(RATE), np.float32).reshape(10, -1)
+    return 10 * math.log10(float(np.square(trial).mean(axis=1).max()) + 1e-12)
 
 
 def _synth(font: Path) -> tuple[tinysoundfont.Synth, int]:
@@ -118,8 +125,16 @@ def _set(synth: tinysoundfont.Synth, number: int, channel: Channel, natural: flo
 def _events(number: int, strikes: Sequence[Strike]) -> Iterator[tuple[int, int, int, int]]:
     """(frame, velocity or 0 to release, channel, pitch): a release sorts before a new strike."""
     for strike in strikes:
-        yield round(strike.start * RATE), strike.velocity, number, strike.pitch
-        yield round(strike.end * RATE), 0, number, strike.pitch
+        yield _frame(strike.start), strike.velocity, number, strike.pitch
+        yield _frame(strike.end), 0, number, strike.pitch
+
+
+def _frame(seconds: float) -> int:
+    """The start of a synthesizer's block: from there a voice sounds the same in any company.
+
+    Envelopes and vibrato move once a block, and a block cut short would shift those after it.
+    """
+    return round(seconds * RATE / _BLOCK) * _BLOCK
 
 
 def _played(

@@ -22,7 +22,6 @@ _BANDS: Final = ((150, 700, 1.0), (700, 3500, 0.9), (3500, 9000, 0.5))
 _DECAY_NEPERS: Final = 6.9
 _REVERB_SEED: Final = 7
 
-_LOUDNESS: Final = 0.15
 _KNEE: Final = 0.6
 _CEILING: Final = 0.92
 _LONGEST_OVERSHOOT: Final = 2.5
@@ -83,15 +82,16 @@ def duck(sound: Audio, kicks: Iterable[float], depth: float, seconds: float) -> 
     sound *= gain[:, None]
 
 
-def master(mix: Audio, last_chord: float) -> NDArray[np.int16]:
-    """Bring a mix to its loudness, round off its peaks; shape (frames, 2).
+def master(mix: Audio, last_chord: float | None, level: float) -> NDArray[np.int16]:
+    """Bring a mix to a level (root mean square), round off its peaks; shape (frames, 2).
 
-    From a second after the last chord (in seconds) on it dies away.
+    From a second after the last chord (in seconds) on it dies away; without one it goes on.
     """
-    end = mix[round((last_chord + _RINGING_SECONDS) * RATE) :]
-    end *= np.square(np.linspace(1, 0, len(end), dtype=np.float32))[:, None]
+    if last_chord is not None:
+        end = mix[round((last_chord + _RINGING_SECONDS) * RATE) :]
+        end *= np.square(np.linspace(1, 0, len(end), dtype=np.float32))[:, None]
     peak = max(float(np.abs(block).max()) for block in _blocks(mix))
-    gain = np.float32(min(_LOUDNESS / _level(mix), _LONGEST_OVERSHOOT / peak))
+    gain = np.float32(min(level / _level(mix), _LONGEST_OVERSHOOT / peak))
     out: NDArray[np.int16] = np.empty(mix.shape, np.int16)
     for block, whole in zip(_blocks(mix), _blocks(out), strict=True):
         whole[:] = np.rint(_rounded(block * gain) * 32767)

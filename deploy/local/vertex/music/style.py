@@ -12,13 +12,14 @@ class Line:
 
     `figure` names a function of `figures`; `programs` are General MIDI programs to choose from
     (drum kits for drums); `low` and `high` bound its MIDI pitches; `level` is in dB against a
-    lead; `plays` lists the sections it joins (I intro, A, B, C, F final chord); `pan` runs from
-    -1 to 1; `spread` above 0 doubles it to both sides.
+    lead; `plays` lists the sections it joins (I intro, A, B, C, F final chord), none if it waits
+    to be named in a prompt; `pan` runs from -1 to 1; `spread` above 0 doubles it to both sides.
 
-    `patterns` are bars to choose from, one sign a step: `.` rest, `-` hold, a digit that note
-    of the chord from below, `x` the chord, `X` louder, `o` softer; in a bass `R` root, `3`,
-    `5`, `8` octave, `a` a step towards the next root. `vary` chooses anew for each chord,
-    `gate` is the share of its time that a note sounds, `roll` the beats between chord notes.
+    A drummer's `patterns` name its groove. All others are bars to choose from, one sign a step:
+    `.` rest, `-` hold, a digit that note of the chord from below, `x` the chord, `X` louder, `o`
+    softer; in a bass `R` root, `3`, `5`, `8` octave, `a` a step towards the next root. `vary`
+    chooses anew for each chord, `gate` is the share of its time that a note sounds, `roll` the
+    beats between chord notes.
     """
 
     name: str
@@ -95,6 +96,5 @@ class Style:
     tune: Tune
     space: Space
     lines: tuple[Line, ...]
-    groove: str = ""
     swing: float = 0.5
     ritard: float = 0.0

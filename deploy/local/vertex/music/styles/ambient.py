@@ -29,10 +29,9 @@ AMBIENT: Final = Style(
         ornament=0.1,
     ),
     space=Space(decay=3.8, wet=0.4, echo_beats=0.75, echo=0.45),
-    groove="pulse",
     ritard=0.6,
     lines=(
-        Line("drums", "drums", (8,), 0, 127, -8, "BC", bus="drums"),
+        Line("drums", "drums", (8,), 0, 127, -8, "BC", bus="drums", patterns=("pulse",)),
         Line(
             "sub", "bass", (39, 35), 28, 46, -4, "IABCF", bus="dry", patterns=("R---------------",)
         ),
@@ -53,5 +52,6 @@ AMBIENT: Final = Style(
         ),
         Line("bells", "scatter", (98, 11, 8), 72, 93, -8, "IABC", pan=0.4, bus="echo"),
         Line("lead", "melody", (75, 77, 42, 11), 57, 79, -4, "BCF", pan=0.1, bus="echo"),
+        Line("kit", "drums", (8,), 0, 127, -5, "", bus="drums", patterns=("drift",)),
     ),
 )

@@ -75,5 +75,6 @@ CLASSICAL: Final = Style(
             vary=True,
             patterns=("R...............", "R...........R.R.", "R.......R...RRRR"),
         ),
+        Line("kit", "drums", (48,), 0, 127, -6, "", bus="drums", patterns=("parade",)),
     ),
 )

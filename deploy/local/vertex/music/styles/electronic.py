@@ -29,9 +29,8 @@ ELECTRONIC: Final = Style(
         ornament=0.0,
     ),
     space=Space(decay=1.8, wet=0.2, echo_beats=0.75, echo=0.4, pump=0.65),
-    groove="club",
     lines=(
-        Line("drums", "drums", (24, 25), 0, 127, 0, "IABCF", bus="drums"),
+        Line("drums", "drums", (24, 25), 0, 127, 0, "IABCF", bus="drums", patterns=("club",)),
         Line(
             "bass",
             "bass",

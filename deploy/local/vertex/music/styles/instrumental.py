@@ -27,10 +27,9 @@ INSTRUMENTAL: Final = Style(
         closes=("x---x---", "x-x-x---", "x-------"),
     ),
     space=Space(decay=1.7, wet=0.22),
-    groove="pop",
     ritard=0.4,
     lines=(
-        Line("drums", "drums", (8,), 0, 127, -4, "ABCF", bus="drums"),
+        Line("drums", "drums", (8,), 0, 127, -4, "ABCF", bus="drums", patterns=("pop",)),
         Line(
             "bass",
             "bass",

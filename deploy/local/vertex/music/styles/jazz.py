@@ -43,11 +43,10 @@ JAZZ: Final = Style(
         ornament=0.3,
     ),
     space=Space(decay=1.3, wet=0.16),
-    groove="swing",
     swing=0.64,
     ritard=0.3,
     lines=(
-        Line("drums", "drums", (32,), 0, 127, -3, "IABCF", bus="drums"),
+        Line("drums", "drums", (32,), 0, 127, -3, "IABCF", bus="drums", patterns=("swing",)),
         Line("bass", "walk", (32,), 28, 52, 1, "IABCF", bus="dry", gate=0.92),
         Line(
             "piano",
