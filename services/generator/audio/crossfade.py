@@ -1,9 +1,11 @@
 """One piece of music gives way to another, without a dip or a hump between them.
 
 Two clips in one key and tempo share bass notes and beats, which cancel or double each other for
-moments: plain equal power keeps the level on average only (measured: -6 to +3 dB). So the mix is
-brought back, moment by moment, to the power it should have (the idea: M. Fink, M. Holters,
-U. Zölzer, "Signal-matched power-complementary cross-fading and dry-wet mixing", DAFx 2016).
+moments: plain equal power keeps the level on average only (measured: -6 to +3 dB). So bass and
+the rest, each by itself, are brought back moment by moment to the power they should have, then
+the whole (the idea: M. Fink, M. Holters, U. Zölzer, "Signal-matched power-complementary
+cross-fading and dry-wet mixing", DAFx 2016). Over 280 joins no window of 100 ms is then lower by
+more than 0.7 dB.
 """
 
 from typing import Final

@@ -73,7 +73,7 @@ def test_two_clips_close_to_a_loop_on_the_beat() -> None:
 def test_a_loop_has_no_fades() -> None:
     clip = np.full((12 * RATE, 2), 16_384, np.int16)
     wave = looped([clip], plan(8 * RATE, [len(clip)], [None], loop=True))
-    assert np.abs(wave - 0.5).max() < 1e-4
+    assert np.abs(wave - 0.5).max() < 0.001
 
 
 def test_music_that_differs_closes_without_a_dip() -> None:

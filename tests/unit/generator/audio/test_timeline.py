@@ -237,7 +237,7 @@ def test_clips_that_are_too_short_are_refused(lengths: list[int], *, loop: bool)
 
 def test_a_clip_too_short_for_its_two_joins_is_refused() -> None:
     with pytest.raises(PermanentError, match="too short"):
-        plan(50 * RATE, [CLIP, 3 * RATE, CLIP], [None] * 3)
+        plan(45 * RATE, [CLIP, 5 * RATE, CLIP], [None] * 3)
 
 
 def test_a_plan_needs_clips_and_a_rhythm_for_each() -> None:
