@@ -59,8 +59,10 @@ class Allowance:
         self._left: int | None = None
         """What the last look has left in the store; None: it came to nothing."""
 
-    def take(self, amount: float = 1.0) -> float:
+    def take(self, amount: float = 1.0, *, leave: float = 0.0) -> float:
         """Take *amount*, all or nothing: 0 when it is taken.
+
+        *leave*: so much has to stay for others, as far as the depth allows.
 
         Else the seconds until so much may be there if nobody else takes any; infinite when
         nothing flows that could bring it. Some may be there earlier: others give back.
@@ -72,14 +74,20 @@ class Allowance:
         wanted = millionths(amount)
         if wanted > self._depth:
             return inf
+        kept = min(millionths(leave) if leave else 0, self._depth - wanted)
         looks = self._looks
         with self._lock:
-            lacking = self._lacking(wanted, looks)
+            lacking = self._lacking(wanted, kept, looks)
             if lacking:
                 return lacking / UNIT / self._per_second if self._per_second else inf
             self._held -= wanted
             self._spends.add(self._store.clock.now(), wanted)
             return 0.0
+
+    def untake(self, amount: float = 1.0) -> None:
+        """Return what was taken and not used: this instance spends it next, or gives it back."""
+        with self._lock:
+            self._held += millionths(amount)
 
     def give_back(self) -> None:
         """Put back what is reserved and unspent: for SIGTERM, when nothing more will be taken.
@@ -96,7 +104,7 @@ class Allowance:
         if not back:
             log.warning("allowance lost", extra={"allowance": self._name, "millionths": rest})
 
-    def _lacking(self, wanted: int, looks: int) -> int:
+    def _lacking(self, wanted: int, leave: int, looks: int) -> int:
         """How much is missing, after a look at the store where one was needed.
 
         A look that began after the caller came (*looks*: how many there were then) is as good
@@ -107,14 +115,14 @@ class Allowance:
         if self._looks > looks:
             if self._left is None:
                 raise StoreUnavailable("an allowance could not be had a moment ago")
-            if self._held + self._left < wanted:
-                return wanted - self._held - self._left
+            if self._held + self._left < wanted + leave:
+                return wanted + leave - self._held - self._left
         self._looks += 1
         self._left = None
-        self._left = self._reserve(wanted - self._held)
-        return 0 if self._held >= wanted else wanted - self._held - self._left
+        self._left = self._reserve(wanted - self._held, leave)
+        return 0 if self._held >= wanted else wanted + leave - self._held - self._left
 
-    def _reserve(self, missing: int) -> int:
+    def _reserve(self, missing: int, leave: int) -> int:
         """Hold a block of at least *missing* more, if it is there; return what is left then."""
         tried: dict[str, int] = {}
         for seen, level in self._looked():
@@ -122,11 +130,12 @@ class Allowance:
             if ours := sum(size for nonce, size in tried.items() if nonce in level.writers):
                 self._held += ours
                 return level.left
-            if level.left < missing:
+            if level.left < missing + leave:
                 return level.left
             size = missing
             if not self._one_by_one:
-                size = block(missing, self._spends.recent(self._store.clock.now()), level.left)
+                recent = self._spends.recent(self._store.clock.now())
+                size = block(missing, recent, level.left - leave)
             nonce = uuid.uuid4().hex
             tried[nonce] = size
             after = level.written(nonce, -size, self._depth)

@@ -106,6 +106,7 @@ def ended(
         park=Park.NONE,
         not_before=None,
         cancel_requested=False,
+        waits=Park.NONE,
         grant_until=None,
         ready=(),
         clips_due=now + seconds(timing.clips_kept) if ending.result else None,

@@ -117,6 +117,10 @@ class TrackResult(Message):
     key_confidence: float = 0.0
     """0 to 1."""
     clips: int = 1
+    seed: int = -1
+    """Sent with the same request, it makes the same track; -1: not known."""
+    seeds: tuple[int, ...] = ()
+    """What each clip that is heard was asked with."""
     audio: tuple[AudioObject, ...]
     sides: tuple[SideObject, ...] = ()
     metadata_uri: str

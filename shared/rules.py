@@ -58,6 +58,7 @@ def claimed(track: Track, holder: str, now: datetime, timing: Timing) -> Track:
             epoch=track.epoch + 1,
             attempts=track.attempts + 1,
             park=Park.NONE,
+            waits=Park.NONE,
             not_before=None,
             wakes=0,
         ),
@@ -81,27 +82,9 @@ def called(
         staged(track, Stage.GENERATING, now),
         calls=(*others, Call(clip=clip, run=track.run, n=n, nonce=nonce)),
         provider_calls=track.provider_calls + 1,
+        waits=Park.NONE,
         grant_until=None if spends_grant else track.grant_until,
     )
-
-
-def granted(track: Track, now: datetime, timing: Timing) -> Track:
-    """A token was taken for a parked track: its turn has come, for as long as the grant lasts."""
-    until = now + seconds(timing.grant)
-    return replace(
-        track, grant_until=until, not_before=None, wake_at=min(until, track.deadline), wakes=0
-    )
-
-
-def has_grant(track: Track, now: datetime) -> bool:
-    """Whether a token is set aside for the track right now."""
-    return track.grant_until is not None and track.grant_until > now
-
-
-def turned_away(track: Track, now: datetime, wait: float) -> Track:
-    """No token for a parked track yet: look again in *wait* seconds."""
-    at = now + seconds(wait)
-    return replace(track, wake_at=min(at, track.deadline) if track.deadline > now else at)
 
 
 def exhausted(track: Track, clip: int, n: int) -> bool:
@@ -121,10 +104,11 @@ def clip_stored(track: Track) -> Track:
     return replace(track, attempts=0, faults=0, quota_waits=0, refused_since=None)
 
 
-def clips_usable(track: Track, share: float) -> Track:
+def clips_usable(track: Track, share: float, now: datetime) -> Track:
     """So much (0 to 1) of the track's clips is there; progress never goes back."""
     start, end = PROGRESS[Stage.GENERATING], PROGRESS[Stage.MASTERING]
-    return replace(track, progress=max(track.progress, start + share * (end - start)))
+    running = staged(track, Stage.GENERATING, now)
+    return replace(running, progress=max(track.progress, start + share * (end - start)))
 
 
 def file_ready(track: Track, audio: AudioObject) -> Track:
@@ -155,26 +139,33 @@ def parked(
     unpaid: bool = False,
     refusal: bool = False,
     asked: bool = True,
+    doubtful: bool = False,
 ) -> Track:
     """Give the lease back and wait.
 
     A claim that ends here counts as an attempt only when it met a fault that is not certainly
     ``unpaid``. ``refusal``: the model answered 5xx, and the clock of refusals runs on; any other
     answer of it stops that clock. ``asked``: whether the model was asked at all; when our own
-    quota was used up, it was not.
+    quota was used up, it was not. ``doubtful``: some call of this claim may have been paid for
+    nothing, whatever the first reason to stop was.
     """
-    not_before = now + seconds(retry_after or _wait(track, park, timing))
-    counts = park is Park.FAULT and not unpaid
+    wait = retry_after or _wait(track, park, timing)
+    fault = doubtful or park is Park.FAULT
+    if doubtful:
+        wait = max(wait, _wait(track, Park.FAULT, timing))
+    not_before = now + seconds(wait)
+    counts = doubtful or (park is Park.FAULT and not unpaid)
     answered = asked and (park is Park.QUOTA or counts)
     return replace(
         track,
         holder="",
         lease_expires_at=None,
+        waits=Park.NONE,
         park=park,
         not_before=not_before,
         wake_at=min(not_before, track.deadline),
         attempts=track.attempts if counts else max(0, track.attempts - 1),
-        faults=track.faults + (park is Park.FAULT),
+        faults=track.faults + fault,
         quota_waits=track.quota_waits + (asked and park is Park.QUOTA),
         refused_since=(track.refused_since or now)
         if refusal
@@ -277,6 +268,7 @@ def retried(track: Track, nonce: str, now: datetime, timing: Timing) -> Track:
         not_before=None,
         cancel_requested=False,
         provider_calls=0,
+        waits=Park.NONE,
         grant_until=None,
         ready=(),
         deadline=deadline,

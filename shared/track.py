@@ -120,6 +120,8 @@ class Track:
     faults: int = 0
     quota_waits: int = 0
     """Parks for either since a clip was last stored: the exponents of the backoffs."""
+    waits: Park = Park.NONE
+    """What its worker waits for, while it holds the lease."""
     grant_until: datetime | None = None
     """Until then a token of the quota is set aside for one call of this track."""
     refused_since: datetime | None = None

@@ -20,6 +20,7 @@ _DEFAULTS: Final = {
     "PUSH_ACCOUNTS": f"{_ACCOUNT.format('eventarc')},{_ACCOUNT.format('scheduler')}",
     "SIGNING_ACCOUNT": _ACCOUNT.format("signer"),
     "LYRIA_MODEL": "lyria-002",
+    "MODEL_LABEL": "motif-sketch",  # what plays here is not Lyria, and its files say so
     "LYRIA_QUOTA_PER_MINUTE": "600",
     "CORS_ORIGINS": "*",
 }

@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         finals=Finals(output),
         timing=timing,
         slots=settings.work_slots,
+        label=settings.model_label,
     )
     sweeper = TrackSweeper(
         store=store,

@@ -20,7 +20,7 @@ from services.generator.prompt import Version, clip_request
 from services.generator.quota import Quota
 from services.generator.stops import Ended, Parked, obey
 from services.generator.together import Halt
-from shared import rules, shutdown
+from shared import rules, shutdown, turns
 from shared.cures import failure
 from shared.endings import Ending
 from shared.errors import Code, PermanentError, StorageUnavailable
@@ -29,6 +29,8 @@ from shared.ports import Objects
 from shared.timing import Timing
 from shared.track import Park, Status, Track
 
+_LOOK: Final = 0.5
+"""Seconds between two looks at why not to wait for a place any longer."""
 _MIME: Final = "audio/wav"
 _PAUSE: Final = 1 / 90
 """Between two tries of an upload that must succeed, in leases."""
@@ -68,18 +70,37 @@ class Calls:
             Halted: another clip's reason to stop.
             Lost: the track is somebody else's.
         """
-        with self._places:
-            halt.check()
+        self._check(claim, version, verdict, claim.track, claim.now())
+        token = self._quota.token(claim, halt)
+        try:
+            self._place(claim, version, verdict, halt)
+        except BaseException:
+            if token:
+                self._quota.unused()
+            raise
+        try:
+            return self._bought(claim, version, verdict, halt, token=token)
+        except _GrantGone:
+            return None
+        finally:
+            self._places.release()
+
+    def _place(self, claim: Claim, version: Version, verdict: Code, halt: Halt) -> None:
+        """Wait for a free place among the calls in flight, as long as nothing speaks against it."""
+        while not self._places.acquire(timeout=_LOOK):
             self._check(claim, version, verdict, claim.track, claim.now())
-            token = self._quota.token(claim, halt)
-            halt.check()
-            try:
-                self._announce_call(claim, version, verdict, token=token)
-            except _GrantGone:
-                return None
-            failpoint("before_model_call", claim.request_id)
-            if not claim.fresh():
-                return None  # frozen since: who knows who has bought it meanwhile
+            _go_on(halt)
+
+    def _bought(
+        self, claim: Claim, version: Version, verdict: Code, halt: Halt, *, token: bool
+    ) -> bytes | None:
+        self._announce_call(claim, version, verdict, token=token)
+        failpoint("before_model_call", claim.request_id)
+        self._check(claim, version, verdict, claim.track, claim.now())
+        _go_on(halt)
+        if not claim.fresh():
+            return None  # frozen since: who knows who has bought it meanwhile
+        with claim.in_flight():
             reply = self._call(claim, version)
             failpoint("after_model_reply", claim.request_id)
             return self._keep(claim, version, reply) if reply else None
@@ -106,7 +127,7 @@ class Calls:
             if any(call.nonce == nonce for call in track.calls):
                 return track
             self._check(claim, version, verdict, track, now)
-            if not token and not rules.has_grant(track, now):
+            if not token and not turns.has_grant(track, now):
                 raise _GrantGone
             return rules.called(track, version.clip, version.n, nonce, now, spends_grant=not token)
 
@@ -117,8 +138,7 @@ class Calls:
         try:
             return self._generate(claim, request)
         except NothingToStore as exc:
-            code = exc.code
-            claim.write(lambda track, _: _refuse(track, version, code))
+            refuse(claim, version, Code(exc.code))
             return None
 
     def _generate(self, claim: Claim, request: ClipRequest) -> Clip:
@@ -127,10 +147,9 @@ class Calls:
         except QuotaExceeded as exc:
             raise Parked(Park.QUOTA, exc.code, retry_after=exc.retry_after) from exc
         except ModelUnavailable as exc:
-            if exc.refused and rules.given_up(claim.track, claim.now(), self._timing):
-                raise Ended(_failed(Code.MODEL_UNAVAILABLE, "The model is out of order.")) from exc
             raise Parked(Park.FAULT, exc.code, unpaid=True, refusal=exc.refused) from exc
         except ReplyLost as exc:
+            claim.doubtful = True
             raise Parked(Park.FAULT, exc.code) from exc
         except PermanentError as exc:
             raise Ended(_failed(Code(exc.code), str(exc))) from exc
@@ -147,6 +166,7 @@ class Calls:
                 break
             except StorageUnavailable as exc:
                 if claim.left() < 0:
+                    claim.doubtful = True
                     raise Parked(Park.FAULT, exc.code) from exc
                 time.sleep(self._timing.lease * _PAUSE)
         failpoint("after_clip_stored", claim.request_id)
@@ -154,16 +174,30 @@ class Calls:
         return clip.data if stored else self._objects.read(name)
 
 
+def _go_on(halt: Halt) -> None:
+    """Stop for any reason but one: a sibling that waits for its turn under our own quota.
+
+    That takes no call from a clip whose turn has come, or tokens would be lost each time.
+    """
+    if not (isinstance(halt.reason, Parked) and not halt.reason.asked):
+        halt.check()
+
+
+def refuse(claim: Claim, version: Version, code: Code) -> None:
+    """Note that *version* is no good: nobody asks for it again, not even when it is deleted."""
+
+    def noted(track: Track, _now: datetime) -> Track:
+        if refusal(track, version):
+            return track
+        return rules.refused(track, version.clip, version.n, code)
+
+    claim.write(noted)
+
+
 def refusal(track: Track, version: Version) -> Code | None:
     """Why the model gave nothing to store for *version*, if it was asked and did not."""
     mine = (version.clip, version.n)
     return next((Code(r.code) for r in track.refusals if (r.clip, r.n) == mine), None)
-
-
-def _refuse(track: Track, version: Version, code: str) -> Track:
-    if refusal(track, version):
-        return track
-    return rules.refused(track, version.clip, version.n, code)
 
 
 def _failed(code: Code, message: str) -> Ending:

@@ -51,11 +51,16 @@ class Claim:
         self.epoch = track.epoch
         self.track = track
         """The newest document this claim has seen."""
+        self.doubtful = False
+        """Whether a call of this claim may have been paid for nothing."""
+        self._flying = 0
+        self._called = False
         self._store = store
         self._timing = timing
         self._claimed_at = track.lease_expires_at - seconds(timing.lease)
         self._renewed_at = self._claimed_at
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
 
     def write(self, change: Change) -> Track:
         """Commit *change* under the fence, renewing the lease with it; return the document.
@@ -108,6 +113,29 @@ class Claim:
         """Seconds of this push's budget that are left."""
         now = now or self._store.clock.now()
         return self._timing.budget - (now - self._claimed_at).total_seconds()
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """Around a paid call."""
+        with self._counting:
+            self._called = True
+            self._flying += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._flying -= 1
+
+    def may_wait(self, wait: float) -> bool:
+        """Whether to stay for *wait* seconds until a token comes, instead of parking.
+
+        A fresh claim has the patience of a push; later it stays only while a call is in flight,
+        as it has to then anyway: else it would keep its slot from others.
+        """
+        with self._counting:
+            if self._called:
+                return self._flying > 0
+        return self._timing.budget - self.left() + wait <= self._timing.token_wait
 
     @contextmanager
     def kept(self) -> Iterator[None]:

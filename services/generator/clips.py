@@ -2,12 +2,12 @@
 
 import logging
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
 from services.generator.audio.wav import judge, read_header
-from services.generator.calls import Calls, refusal
+from services.generator.calls import Calls, refusal, refuse
 from services.generator.claim import Claim
 from services.generator.prompt import Version
 from services.generator.together import Halt, together
@@ -23,14 +23,6 @@ AT_ONCE: Final = 4
 """Clips of one track that are obtained at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usable:
-    """A clip that has passed the quality gate, as it is stored."""
-
-    version: Version
-    data: bytes
-
-
 class Clips:
     """Obtains the raw clips of a track."""
 
@@ -39,8 +31,10 @@ class Clips:
         self._objects = objects
         self._calls = calls
 
-    def all(self, claim: Claim) -> list[Usable]:
-        """The first usable version of each clip of the track, stored or else bought.
+    def all(self, claim: Claim) -> list[Version]:
+        """The first usable version of each clip of the track, stored by now.
+
+        Their bytes are not kept: a track may wait long for its last clip.
 
         Raises:
             Parked, Ended: this claim has to stop, and how.
@@ -54,12 +48,24 @@ class Clips:
         steps = [partial(self._usable, claim, Version(i, count), done) for i in range(count)]
         return together(steps, AT_ONCE)
 
-    def _usable(self, claim: Claim, first: Version, done: "_Done", halt: Halt) -> Usable:
-        data, version = self._obtain(claim, first, halt)
-        done.one_more()
-        return Usable(version, data)
+    def read(self, claim: Claim, versions: Sequence[Version]) -> list[bytes]:
+        """The bytes of stored versions.
 
-    def _obtain(self, claim: Claim, version: Version, halt: Halt) -> tuple[bytes, Version]:
+        Raises:
+            StorageUnavailable: the bucket does not answer.
+        """
+
+        def read(version: Version, _: Halt) -> bytes:
+            return self._objects.read(version.object(claim.request_id))
+
+        return together([partial(read, version) for version in versions], AT_ONCE)
+
+    def _usable(self, claim: Claim, first: Version, done: "_Done", halt: Halt) -> Version:
+        version = self._obtain(claim, first, halt)
+        done.one_more()
+        return version
+
+    def _obtain(self, claim: Claim, version: Version, halt: Halt) -> Version:
         verdict = Code.AUDIO_INVALID
         while True:
             halt.check()
@@ -69,10 +75,12 @@ class Clips:
                 data = self._calls.buy(claim, version, verdict, halt)
                 if data is None:
                     continue  # look again: refused, as the document says, or too late to call
-            found = fault(data, claim.track) if data else refused
-            if data and found is None:
-                return data, version
-            verdict = found or verdict
+            found = refused if data is None else fault(data, claim.track)
+            if found is None:
+                return version
+            verdict = found
+            if data is not None:
+                refuse(claim, version, verdict)
             seen = {"clip": version.clip, "n": version.n, "code": verdict}
             log.info("version refused", extra=seen)
             version = version.next()
@@ -105,7 +113,7 @@ class _Done:
             self._usable += 1
             share = self._usable / self._count
         if self._count > 1:
-            self._claim.write(lambda track, _: rules.clips_usable(track, share))
+            self._claim.write(lambda track, now: rules.clips_usable(track, share, now))
 
 
 def fault(data: bytes, track: Track) -> Code | None:

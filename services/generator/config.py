@@ -21,6 +21,9 @@ class Settings(PushSettings):
     )
     lyria_location: str = Field("", description="Location of the model; empty: GCP_REGION")
     lyria_model: Literal["lyria-002"] = Field("lyria-002", description="Model id")
+    model_label: str = Field(
+        "", description="What files and metadata call the model; empty: LYRIA_MODEL"
+    )
     work_slots: int = Field(
         4, ge=1, le=80, description="Tracks an instance works on at once (calls and mastering)"
     )

@@ -8,15 +8,19 @@ from services.generator.audio.encoders import ENCODERS
 from services.generator.audio.mastering import render
 from services.generator.audio.measures import Measures, measure
 from services.generator.audio.spectrogram import spectrogram
-from services.generator.audio.tape import Tape
+from services.generator.audio.tape import Tape, UnfinishedTape
 from services.generator.audio.waveform import waveform
 from services.generator.claim import Claim
 from services.generator.finals import Finals
 from services.generator.metadata import Made, describe, metadata
 from services.generator.sound import Sound
+from services.generator.stops import Ended, Parked, Stopping
 from services.generator.together import Halt, together
+from shared import shutdown
+from shared.endings import Ending
 from shared.failpoints import failpoint
 from shared.messages import AudioObject, SideObject, TrackResult
+from shared.track import Park, Status
 
 
 @dataclass(slots=True)
@@ -41,12 +45,15 @@ class Finishing:
         Raises:
             Ended: the caller has cancelled the track.
             Lost: the track is somebody else's.
-            Parked: the lease could not be kept fresh.
+            Parked: the lease could not be kept fresh, or the process ends.
             StorageUnavailable: the bucket does not answer.
         """
-        tape = sound.tape()
+        halt = Halt()
+        tape = sound.tape(partial(_watch, claim, halt))
         try:
-            parts = self._made(claim, sound, tape)
+            parts = self._made(claim, sound, tape, halt)
+        except UnfinishedTape as exc:  # a reader was heard before the writer that has failed
+            raise exc.__cause__ or exc from None
         finally:
             tape.release()
         assert parts.measures is not None  # noqa: S101 - a thread that fails is raised
@@ -63,7 +70,7 @@ class Finishing:
         failpoint("after_metadata_stored", claim.request_id)
         return result.model_copy(update={"sides": (*result.sides, side)})
 
-    def _made(self, claim: Claim, sound: Sound, tape: Tape) -> _Parts:
+    def _made(self, claim: Claim, sound: Sound, tape: Tape, halt: Halt) -> _Parts:
         parts = _Parts()
 
         def rendered(_: Halt) -> None:
@@ -89,5 +96,14 @@ class Finishing:
             partial(pictured, "waveform", waveform),
             partial(pictured, "spectrogram", spectrogram),
         ]
-        together(steps, at_once=len(steps))  # all of them: readers wait for the writer
+        together(steps, len(steps), halt)  # all at once: readers wait for the writer
         return parts
+
+
+def _watch(claim: Claim, halt: Halt) -> None:
+    """Stop between two blocks when it has become pointless to go on."""
+    halt.check()
+    if shutdown.stopping():
+        halt.stop(Parked(Park.STOPPED, Stopping.code))
+    if claim.track.cancel_requested:
+        halt.stop(Ended(Ending(Status.CANCELLED)))

@@ -3,6 +3,8 @@
 import logging
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from services.generator.claim import Claim, Lost, Refused, take
@@ -26,6 +28,8 @@ from shared.track import Park, Stage, Status, Track
 log = logging.getLogger(__name__)
 
 SOURCE = "generator"
+_LOOK = 0.5
+"""Seconds between two looks at why not to wait for a finisher any longer."""
 _FINISHERS = 2
 """Tracks that are mastered and encoded at once: five minutes of sound take 200 MB."""
 
@@ -43,8 +47,9 @@ class Generator:
         finals: Finals,
         timing: Timing,
         slots: int,
+        label: str = "",
     ) -> None:
-        """*slots*: how many tracks are worked on at once in this process."""
+        """*slots*: tracks worked on at once in this process; *label*: the model's name in files."""
         self._store = store
         self._events = events
         self._prompts = prompts
@@ -53,6 +58,7 @@ class Generator:
         self._finishing = Finishing(finals)
         self._finishers = threading.BoundedSemaphore(_FINISHERS)
         self._timing = timing
+        self._label = label
         self._slots = threading.BoundedSemaphore(slots)
 
     def handle(self, delivery: Delivery) -> None:
@@ -107,7 +113,11 @@ class Generator:
         except Lost:
             log.info("claim lost")
         except Parked as stop:
-            self._park(claim, stop)
+            if stop.refusal and rules.given_up(claim.track, claim.now(), self._timing):
+                error = failure(Code.MODEL_UNAVAILABLE, "The model is out of order.")
+                self._finish(claim, Ending(Status.FAILED, error=error))
+            else:
+                self._park(claim, stop)
         except StorageUnavailable as exc:
             self._park(claim, Parked(Park.FAULT, exc.code))
         else:
@@ -132,19 +142,31 @@ class Generator:
         self._prompts.write(name, encode(message), "application/json", replaces=0)
 
     def _make(self, claim: Claim) -> Ending:
-        clips = self._clips.all(claim)
-        with self._finishers:
+        versions = self._clips.all(claim)
+        with self._finisher(claim):
             self._stage(claim, Stage.MASTERING)
-            sound = prepare(clips, claim.track)
+            clips = self._clips.read(claim, versions)
+            sound = prepare(clips, versions, claim.track, self._label)
+            del clips
             failpoint("after_mastering", claim.request_id)
             self._stage(claim, Stage.STORING)
             result = self._finishing.finish(claim, sound)
         failpoint("before_finish", claim.request_id)
         return Ending(Status.COMPLETED, result=result)
 
+    @contextmanager
+    def _finisher(self, claim: Claim) -> Iterator[None]:
+        """One of the few places where sound is finished."""
+        while not self._finishers.acquire(timeout=_LOOK):
+            obey(claim.track)
+            _stay()
+        try:
+            yield
+        finally:
+            self._finishers.release()
+
     def _stage(self, claim: Claim, stage: Stage) -> None:
-        if shutdown.stopping():
-            raise Parked(Park.STOPPED, Stopping.code)
+        _stay()
         obey(claim.write(lambda track, now: rules.staged(track, stage, now)))
 
     def _park(self, claim: Claim, stop: Parked) -> None:
@@ -160,6 +182,7 @@ class Generator:
                 unpaid=stop.unpaid,
                 refusal=stop.refusal,
                 asked=stop.asked,
+                doubtful=claim.doubtful,
             )
 
         try:
@@ -188,3 +211,9 @@ class Generator:
         if status:
             log.info("ended", extra={"status": status})
             self.announce(request_id)
+
+
+def _stay() -> None:
+    """Raise ``Parked`` when the process is going away."""
+    if shutdown.stopping():
+        raise Parked(Park.STOPPED, Stopping.code)

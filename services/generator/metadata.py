@@ -8,7 +8,7 @@ from typing import Any
 from services.generator.audio.mastering import limited
 from services.generator.audio.measures import Measures
 from services.generator.audio.pcm import CHANNELS, RATE
-from services.generator.prompt import clip_request, place
+from services.generator.prompt import Version, place, seed
 from services.generator.sound import Sound
 from shared.messages import AudioObject, SideObject, TrackResult
 from shared.models import MODELS
@@ -41,6 +41,8 @@ def describe(track: Track, sound: Sound, made: Made, metadata_uri: str) -> Track
         key=sound.key.name if sound.key else "",
         key_confidence=sound.key.confidence if sound.key else 0.0,
         clips=len(sound.versions),
+        seed=seed(request, track.request_id, Version(0, 1)),
+        seeds=tuple(seed(request, track.request_id, version) for version in sound.versions),
         audio=made.audio,
         sides=made.sides,
         metadata_uri=metadata_uri,
@@ -59,6 +61,7 @@ def metadata(track: Track, sound: Sound, result: TrackResult, now: datetime) -> 
         "duration": result.duration_seconds,
         "tempo": request.tempo,
         "model_name": request.model,
+        "model_label": sound.tags.model,
         "model_version": request.model.rpartition("-")[2],
         "generation_timestamp": now.isoformat(),
         "file_format": request.formats[0],
@@ -66,6 +69,7 @@ def metadata(track: Track, sound: Sound, result: TrackResult, now: datetime) -> 
         "generation_status": "completed",
         "negative_prompt": request.negative_prompt,
         "loop": request.loop,
+        "seed": result.seed,
         "clips": _clips(track, sound),
         "loudness_lufs": round(result.loudness_lufs, 2),
         "loudness_range_lu": round(result.loudness_range_lu, 2),
@@ -91,7 +95,7 @@ def _clips(track: Track, sound: Sound) -> list[dict[str, Any]]:
         {
             "clip": version.clip,
             "version": version.n,
-            "seed": clip_request(track.request, track.request_id, version).seed,
+            "seed": seed(track.request, track.request_id, version),
             "place": place(version) or "whole piece",
             "object": version.object(track.request_id),
         }

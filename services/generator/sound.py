@@ -1,6 +1,6 @@
 """From raw clips to a piece that only has to be rendered: tempo, joins, level."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -14,7 +14,6 @@ from services.generator.audio.rhythm import Rhythm, rhythm
 from services.generator.audio.tape import Tape
 from services.generator.audio.timeline import plan
 from services.generator.audio.wav import pcm
-from services.generator.clips import Usable
 from services.generator.prompt import Version, seed
 from shared.messages import TrackRequest
 from shared.track import Track
@@ -38,20 +37,24 @@ class Sound:
     tempo: Rhythm | None
     key: Key | None
 
-    def tape(self) -> Tape:
-        """An empty tape of its length, which begins as a WAV file does."""
+    def tape(self, watch: Callable[[], None] = lambda: None) -> Tape:
+        """An empty tape of its length, which begins as a WAV file does; *watch* as in ``Tape``."""
         frames, bits = self.source.frames, self.spec.bit_depth
-        return Tape(frames, bits, wav_head(frames, bits, self.tags))
+        return Tape(frames, bits, wav_head(frames, bits, self.tags), watch)
 
 
-def prepare(clips: Sequence[Usable], track: Track) -> Sound:
-    """Join the clips to what the track asks for, and find its level.
+def prepare(
+    clips: Sequence[bytes], versions: Sequence[Version], track: Track, label: str = ""
+) -> Sound:
+    """Join the clips, which are *versions*, to what the track asks for, and find its level.
+
+    *label* is what its files call the model; empty: the model's id.
 
     Raises:
         PermanentError: ``audio_invalid``, a clip cannot be read, or is too short.
     """
     request = track.request
-    waves = [pcm(clip.data) for clip in clips]
+    waves = [pcm(clip) for clip in clips]
     rhythms = [rhythm(wave, _expected_bpm(request)) for wave in waves]
     timeline = plan(
         round(request.duration_seconds * RATE),
@@ -65,8 +68,8 @@ def prepare(clips: Sequence[Usable], track: Track) -> Sound:
         source=source,
         plan=solve(source, spec),
         spec=spec,
-        tags=_tags(track),
-        versions=tuple(clip.version for clip in clips),
+        tags=_tags(track, label or track.request.model),
+        versions=tuple(versions),
         tempo=_overall(rhythms),
         key=key(waves),
     )
@@ -84,12 +87,12 @@ def _spec(track: Track) -> MasterSpec:
     )
 
 
-def _tags(track: Track) -> Tags:
-    request = track.request
+def _tags(track: Track, model: str) -> Tags:
+    style = track.request.style.capitalize()
     return Tags(
-        title=f"{request.style.capitalize()} track {track.request_id[:8]}",
-        model=request.model,
-        comment=f"AI-generated with {request.model}",
+        title=f"{style} track {track.request_id[:8]}",
+        model=model,
+        comment=f"AI-generated with {model}",
     )
 
 

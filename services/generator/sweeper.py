@@ -2,17 +2,22 @@
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from services.generator.handler import SOURCE, Generator
 from services.generator.quota import Quota
-from shared import rules
+from shared import rules, turns
+from shared.clock import seconds
+from shared.errors import StorageUnavailable, StoreUnavailable
 from shared.failpoints import failpoint
 from shared.messages import request_attributes
 from shared.ports import Publisher, Snapshot, Store, Update
 from shared.sweep import sweep
 from shared.timing import Timing
 from shared.track import TRACKS, Park, Track
+
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +39,8 @@ class TrackSweeper:
         self._requests = requests
         self._generator = generator
         self._quota = quota
-        self._turned_away = 0
+        self._line = _EVER
+        self._next_clean = _EVER
         self._timing = timing
 
     def run(self) -> dict[str, int]:
@@ -72,22 +78,32 @@ class TrackSweeper:
             return replace(track, wake_at=track.lease_expires_at)
         if rules.must_end(track, now) or not _waits_for_its_turn(track, now):
             return rules.moved_on(track, now, self._timing)
-        wait = self._turn()
-        if wait:
-            return rules.turned_away(track, now, wait)
-        return rules.granted(track, now, self._timing)
+        turn = self._turn(now)
+        if turn > now:
+            return turns.turned_away(track, turn)
+        return turns.granted(track, now, self._timing)
 
-    def _turn(self) -> float:
-        """0: a token was taken for the next in line; else seconds to its turn."""
-        wait = self._quota.try_token()
-        self._turned_away = self._turned_away + 1 if wait else 0
-        # Who is behind others in line looks again later than they do.
-        return wait * self._turned_away
+    def _turn(self, now: datetime) -> datetime:
+        """Now: a token was taken for the next in line; later: its turn, behind those before it."""
+        try:
+            wait = self._quota.turn()
+        except StoreUnavailable:
+            wait = self._timing.wake  # the row must move on, or it hides those behind it
+        self._line = (
+            max(self._line, now) + seconds(min(wait, self._timing.wake_limit)) if wait else now
+        )
+        return self._line
 
     def _clean(self, track: Track, now: datetime) -> None:
-        if track.clips_due is not None and track.clips_due <= now:
+        """Delete its clips; a bucket that does not answer is left alone for one sweep period."""
+        if track.clips_due is None or max(track.clips_due, self._next_clean) > now:
+            return
+        try:
             self._generator.clean(track)
+        except StorageUnavailable:
+            self._next_clean = now + seconds(self._timing.sweep)
+            raise
 
 
 def _waits_for_its_turn(track: Track, now: datetime) -> bool:
-    return track.park is Park.QUOTA and not track.status.ended and not rules.has_grant(track, now)
+    return track.park is Park.QUOTA and not track.status.ended and not turns.has_grant(track, now)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from shared import shutdown
 
@@ -32,6 +32,11 @@ class Halt:
             self.reason = self.reason or reason
         self._event.set()
 
+    def stop(self, reason: Exception) -> NoReturn:
+        """Keep *reason*, unless there is one, and raise it."""
+        self.because(reason)
+        raise reason
+
     def check(self) -> None:
         """Raise ``Halted`` when there is a reason to stop."""
         if self.reason is not None:
@@ -43,13 +48,15 @@ class Halt:
             seconds -= _SLICE
 
 
-def together(steps: Sequence[Callable[[Halt], T]], at_once: int) -> list[T]:
+def together(
+    steps: Sequence[Callable[[Halt], T]], at_once: int, halt: Halt | None = None
+) -> list[T]:
     """Run all *steps* in up to *at_once* threads, and return what they gave, in their order.
 
     Raises:
         Exception: the first that any step raised, after all that had begun have ended.
     """
-    halt = Halt()
+    halt = halt or Halt()
 
     def run(step: Callable[[Halt], T]) -> T:
         try:

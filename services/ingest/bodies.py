@@ -55,7 +55,8 @@ def to_object(raw: bytes) -> dict[str, Any] | None:
     """*raw* as a JSON object (RFC 8259, names unique), or None when it is none that we take."""
     try:
         # NaN and Infinity are no JSON, but a field refuses them by its name: the better answer.
-        body = json.loads(raw.decode(), object_pairs_hook=_members)  # bytes may be UTF-16 to it
+        # Decoded here, since bytes may be UTF-16 to json; a byte order mark may come first (§8.1).
+        body = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_members)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) and not _deep(body, _DEPTH) else None

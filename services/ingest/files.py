@@ -29,7 +29,7 @@ def audio(track: Track, name: str) -> tuple[FileObject, str]:
     """The audio file in format *name*, and the file name to offer.
 
     Raises:
-        Problem: 404 was not asked for, 409 is not stored yet, or never will be.
+        Problem: 404 was not asked for, 409 is not stored yet, or will not be in this run.
     """
     if name not in track.request.formats:
         raise Problem(404, "no_such_format", f"This track has no {name}.", field="format")
@@ -58,9 +58,8 @@ def _result(track: Track) -> TrackResult:
 
 
 def _not_completed(track: Track) -> Problem:
-    return Problem(
-        409,
-        "not_completed",
-        f"The track is {track.status}.",
-        cure="Wait until its status is completed.",
-    )
+    if track.error is None:
+        why, cure = "", "Wait until its status is completed."
+    else:  # it has ended: nobody should wait for it
+        why, cure = f" {track.error.message}", track.error.cure
+    return Problem(409, "not_completed", f"The track is {track.status}.{why}", cure=cure)

@@ -10,6 +10,7 @@ from services.ingest import catalog, files, views
 from services.ingest.bodies import fingerprint, parse, read_json
 from services.ingest.config import LOCAL_TENANT, Settings
 from services.ingest.tracks import Asked, KeyReused, NoSuchTrack, NotRetryable, Tracks
+from shared import rules
 from shared.messages import FileObject, TrackRequest
 from shared.ports import Snapshot, UrlSigner
 from shared.problems import Problem
@@ -19,6 +20,10 @@ _KEY: Final = re.compile(r'("?)([\x21\x23-\x5b\x5d-\x7e]{1,255})\1')
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WAIT: Final = re.compile("[0-9]{1,2}")
 _LONGEST_WAIT: Final = 60
+_RETRYABLE: Final = (
+    f"Only failed and expired tracks can be retried, up to {rules.MAX_RUNS} runs; to have another"
+    " track made, submit again, under another Idempotency-Key if there was one."
+)
 
 
 class TrackRoutes:
@@ -101,7 +106,7 @@ class TrackRoutes:
                 409,
                 "not_retryable",
                 f"The track is {exc}.",
-                cure="Only failed and expired tracks can be retried.",
+                cure=_RETRYABLE,
             ) from None
         return views.requeued(track, self._base), 202
 

@@ -48,6 +48,8 @@ def sound(track: Track) -> dict[str, Any] | None:
         "tempo": _tempo(result),
         "key": _key(result),
         "clips": result.clips,
+        "seed": result.seed if result.seed >= 0 else None,
+        "seeds": list(result.seeds),
     }
 
 

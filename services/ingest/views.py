@@ -8,6 +8,7 @@ from services.ingest.submission import parameters, whole
 from shared.track import Delivery, Status, Track
 
 ACCEPTED: Final = "Music generation request submitted successfully"
+_PROGRESS_DIGITS: Final = 3
 
 
 def accepted(track: Track, base: str) -> dict[str, Any]:
@@ -58,8 +59,8 @@ def detail(track: Track, delivery: Delivery | None, base: str) -> dict[str, Any]
         "request_id": track.request_id,
         "status": track.status,
         "stage": track.stage or None,
-        "progress": track.progress,
-        "waiting_for": track.park or None,
+        "progress": round(track.progress, _PROGRESS_DIGITS),
+        "waiting_for": track.park or track.waits or None,
         "run": track.run,
         "model": track.request.model,
         "parameters": parameters(track.request),

@@ -135,6 +135,22 @@ def test_an_ended_track_is_replayed_too(public_api: Api) -> None:
     assert keyed(public_api, "k3", GOOD).data == first.data
 
 
+def test_a_cancelled_track_is_made_under_another_key_as_its_cure_says(public_api: Api) -> None:
+    first = keyed(public_api, "k7", GOOD).get_json()["request_id"]
+    public_api.client.post(f"/v1/tracks/{first}/cancel")
+    assert "another Idempotency-Key" in public_api.state(first)["error"]["cure"]
+    assert keyed(public_api, "k7", GOOD).get_json()["request_id"] == first
+    other = keyed(public_api, "k8", GOOD).get_json()["request_id"]
+    assert public_api.state(other)["status"] == "queued"
+
+
+def test_a_byte_order_mark_makes_no_other_body(public_api: Api) -> None:
+    plain, marked = ('{"prompt": "warm strings"}', '\ufeff{"prompt": "warm strings"}')
+    first, again = (keyed(public_api, "k9", body) for body in (plain, marked))
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.data == again.data
+
+
 def test_a_quoted_key_is_the_plain_one(public_api: Api) -> None:
     plain = keyed(public_api, "k-4!", GOOD)
     assert keyed(public_api, '"k-4!"', GOOD).data == plain.data

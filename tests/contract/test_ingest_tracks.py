@@ -110,6 +110,9 @@ def test_waiting_for_something_is_said(public_api: Api) -> None:
     request_id = public_api.accepted()
     public_api.change(request_id, park=Park.QUOTA)
     assert public_api.state(request_id)["waiting_for"] == "quota"
+    held(public_api, request_id)
+    public_api.change(request_id, park=Park.NONE, waits=Park.QUOTA)
+    assert public_api.state(request_id)["waiting_for"] == "quota"
 
 
 def test_a_failed_track_says_why_and_what_helps(public_api: Api) -> None:
@@ -120,7 +123,9 @@ def test_a_failed_track_says_why_and_what_helps(public_api: Api) -> None:
     assert shown["error"] == {
         "code": "model_rejected",
         "message": "no",
-        "cure": "Change the prompt; if that does not help, ask the operator.",
+        "cure": (
+            "Submit again with another prompt, or retry later; if neither helps, ask the operator."
+        ),
         "retryable": True,
     }
     assert shown["timings"]["ended_at"]
@@ -360,7 +365,14 @@ def test_a_format_that_was_not_asked_for_is_not_there(public_api: Api, name: str
 @pytest.mark.parametrize("path", ["audio.wav", *SIDES])
 def test_files_of_an_unfinished_track_are_not_there_yet(public_api: Api, path: str) -> None:
     request_id = public_api.accepted()
-    body = refused(public_api.client.get(f"/v1/tracks/{request_id}/{path}"), 409, "not_completed")
-    assert body["cure"]
+    url = f"/v1/tracks/{request_id}/{path}"
+    assert "Wait" in refused(public_api.client.get(url), 409, "not_completed")["cure"]
     public_api.end(request_id, failed())
-    refused(public_api.client.get(f"/v1/tracks/{request_id}/{path}"), 409, "not_completed")
+    told = refused(public_api.client.get(url), 409, "not_completed")
+    assert told["cure"] == public_api.state(request_id)["error"]["cure"]
+    assert public_api.client.post(f"/v1/tracks/{request_id}/retry").status_code == 202
+    assert "Wait" in refused(public_api.client.get(url), 409, "not_completed")["cure"]
+    public_api.client.post(f"/v1/tracks/{request_id}/cancel")
+    told = refused(public_api.client.get(url), 409, "not_completed")
+    assert told["cure"].startswith("Submit again")
+    assert "cancelled" in told["detail"]

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 import soundfile
 
+from services.generator.audio.mastering import render
 from services.generator.model import Clip, ClipRequest, QuotaExceeded, ReplyLost
+from shared import shutdown
+from shared.errors import RetryableError, StorageUnavailable
 from shared.gcp.storage import BucketObjects
 from shared.ports import Stored
 from shared.track import Park, Status, Track
@@ -158,3 +162,79 @@ def test_the_clips_of_a_completed_track_go_when_their_time_has_come(
     track = bench.track(track_id)
     assert (track.clips_due, track.wake_at) == (None, None)
     assert bench.bucket.look(f"audio/{track_id}.wav")
+
+
+def test_a_call_that_may_be_paid_counts_whatever_stopped_the_claim(
+    bench: Bench, clips: list[bytes]
+) -> None:
+    """The first reason is a refusal; the sibling's lost reply may have been paid all the same."""
+    track_id = stored_track(bench.store, duration_seconds=60)
+    both, refused = threading.Barrier(2), threading.Event()
+
+    class Mixed(Script):
+        def generate(self, request: ClipRequest) -> Clip:
+            if both.wait(20) == 0:
+                refused.set()
+                raise QuotaExceeded("429", retry_after=60)
+            assert refused.wait(20)
+            time.sleep(0.2)
+            raise ReplyLost("cut")
+
+    track = bench.push(bench.generator(Mixed(clips[0])), track_id)
+    assert (track.attempts, track.faults) == (1, 1)
+
+
+def test_a_retry_after_the_clips_are_gone_asks_for_new_versions(bench: Bench) -> None:
+    track_id = stored_track(bench.store)
+    silent = Script(tone(32.768, level=0.0))
+    generator = bench.generator(silent)
+    failed = bench.push(generator, track_id)
+    assert failed.error is not None
+    assert failed.error.code == "audio_silent"
+    for stored in bench.bucket.list(f"clips/{track_id}/"):
+        bench.bucket.delete(stored)
+    bench.tracks.retry("local", track_id)
+    bench.push(generator, track_id)
+    seeds = [asked.seed for asked in silent.asked]
+    assert len(seeds) == len(set(seeds)) == 6
+
+
+def test_a_bucket_that_cannot_delete_stops_no_sweep(bench: Bench, clips: list[bytes]) -> None:
+    generator = bench.generator(Script(clips[0]))
+    now = bench.store.clock.now
+    finished = [bench.push(generator, stored_track(bench.store)) for _ in range(3)]
+    for track in finished:
+        bench.wake_now(track.request_id, clips_due=now())
+    lost = stored_track(bench.store)
+    bench.wake_now(lost)
+    tried: list[str] = []
+
+    def unable(track: Track) -> None:
+        tried.append(track.request_id)
+        raise StorageUnavailable("away")
+
+    generator.clean = unable  # type: ignore[method-assign]  # the bucket, out of order
+    bench.sweep(generator)
+    assert len(tried) == 1
+    assert len(bench.requests.sent) == 1
+    assert all(bench.track(track.request_id).clips_due for track in finished)
+
+
+def test_a_stop_during_the_encoding_lets_go_at_once(
+    bench: Bench, clips: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track_id = stored_track(bench.store, formats=("wav", "mp3"), **LONG)
+
+    def stopped(*given: Any) -> None:
+        shutdown.begin()
+        render(*given)
+
+    monkeypatch.setattr("services.generator.finishing.render", stopped)
+    try:
+        with pytest.raises(RetryableError):
+            bench.push(bench.generator(BySeed(clips)), track_id)
+    finally:
+        shutdown.reset()
+    track = bench.track(track_id)
+    assert (track.park, track.holder, track.attempts) == (Park.STOPPED, "", 0)
+    assert not bench.bucket.list(f"audio/{track_id}")

@@ -15,7 +15,7 @@ from shared.timing import Timing
 from shared.track import TRACKS, Track
 from tests.support.tracks import stored_track
 
-PASS = 0.6
+PASS = 1.2
 SHORT = Timing(sweep=PASS)
 """Rows that were woken are due again long after the pass."""
 LONG = Timing(wake=90)

@@ -117,7 +117,8 @@ def test_the_prompt_is_in_no_file(song: tuple[Sent, dict[str, bytes]]) -> None:
 
     for name, data in song[1].items():
         assert not holds(data, "coast"), name
-        assert holds(data, "lyria-002"), name
+        assert holds(data, "motif-sketch"), name
+        assert not holds(data, "lyria"), name
         assert holds(data, "AI-generated"), name
 
 

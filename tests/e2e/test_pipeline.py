@@ -17,6 +17,7 @@ from google.cloud.pubsub_v1 import SubscriberClient
 from services.ingest.catalog import STYLES
 from tests.support.ffmpeg import decode, listen
 from tests.support.rig import Rig, Sent
+from tests.support.waiting import wait_for
 
 RATE = 48_000
 
@@ -123,7 +124,9 @@ def test_the_callback_verifies_and_comes_once(rig: Rig) -> None:
     assert len(hook["body"]) < 4096
     assert "Signature" not in hook["body"]
     rig.settled(sent.id)
-    assert rig.get(sent.id)["webhook"]["state"] == "delivered"
+    wait_for(
+        lambda: rig.get(sent.id)["webhook"]["state"] == "delivered"
+    )  # written after the answer
 
 
 def test_downstream_gets_one_schema_valid_cloud_event_per_track(rig: Rig) -> None:

@@ -89,14 +89,16 @@ class Bench:
         return track
 
     def sweep(self, generator: Generator, seconds: float = 1.0) -> dict[str, int]:
-        sweeper = TrackSweeper(
+        return sweep(self.store, TRACKS, self.sweeper(generator).wake, Timing(sweep=seconds))
+
+    def sweeper(self, generator: Generator) -> TrackSweeper:
+        return TrackSweeper(
             store=self.store,
             requests=self.requests,
             generator=generator,
             quota=Quota(self.allowance, TIMING),
             timing=TIMING,
         )
-        return sweep(self.store, TRACKS, sweeper.wake, Timing(sweep=seconds))
 
     def wake_now(self, track_id: str, **fields: Any) -> None:
         seen = self.store.get(TRACKS, track_id)

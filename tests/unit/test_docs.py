@@ -91,6 +91,19 @@ def test_every_error_code_is_documented_and_has_a_cure(code: Code) -> None:
     assert CODE_CURES[code][0].endswith(".")
 
 
+def test_whether_a_retry_helps_is_documented_as_the_api_says_it() -> None:
+    text = (DOCS / "api.md").read_text()
+    table = text[text.index("| `error.code` |") : text.index("Codes of refused requests")]
+    helps = {
+        code: word
+        for codes, word in re.findall(r"^\| (`.*?) \|.*\| (\w+) \|$", table, re.MULTILINE)
+        for code in re.findall(r"`(\w+)`", codes)
+    }
+    assert {code: word in ("yes", "perhaps") for code, word in helps.items()} == {
+        str(code): retryable for code, (_, retryable) in CODE_CURES.items()
+    }
+
+
 def test_limits_in_the_docs_are_the_limits_in_the_code() -> None:
     text = (DOCS / "api.md").read_text()
     assert f"| `duration_seconds` | {catalog.MIN_SECONDS} to {catalog.MAX_SECONDS}" in text

@@ -2,8 +2,9 @@
 
 import mmap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,16 @@ class UnfinishedTape(Exception):
     """The writer gave up, its own failure is the cause: what was read so far is no track."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """What its writer knows of a tape before the first block."""
+
+    peaks: NDArray[np.float32] | None = None
+    """What no true peak will exceed, in dBTP, one for each cell of the meter; None: not known."""
+    loop: bool = False
+    """It runs into its own start."""
+
+
 class Tape:
     """Finished samples, written once from start to end, read by several threads while it grows.
 
@@ -23,8 +34,18 @@ class Tape:
     or 3 bytes each: after the head of a WAV file it is that WAV file.
     """
 
-    def __init__(self, frames: int, bit_depth: int = 16, head: bytes = b"") -> None:
-        """Raise ValueError for a bit depth other than 16 and 24."""
+    def __init__(
+        self,
+        frames: int,
+        bit_depth: int = 16,
+        head: bytes = b"",
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        """*watch* is called before each block that is written or read: it raises to stop both.
+
+        Raises:
+            ValueError: a bit depth other than 16 and 24.
+        """
         if bit_depth not in BIT_DEPTHS:
             raise ValueError(f"a tape has 16 or 24 bits, not {bit_depth}")
         self.frames: Final = frames
@@ -32,10 +53,16 @@ class Tape:
         self._map = mmap.mmap(-1, len(head) + frames * CHANNELS * bit_depth // 8)
         self._map[: len(head)] = head
         self._head = len(head)
+        self._watch = watch
+        self._forecast = Forecast()
         self._written = 0
         self._closed = False
         self._failure: BaseException | None = None
         self._grown = threading.Condition()
+
+    def foretell(self, forecast: Forecast) -> None:
+        """For readers that have to prepare; before the first block."""
+        self._forecast = forecast
 
     def write(self, block: Pcm) -> None:
         """Append *block*, shape (n, 2): int16, or 24 bits in the high bytes of int32.
@@ -43,6 +70,7 @@ class Tape:
         Raises:
             ValueError: the wrong type, or more frames than the tape has.
         """
+        self._watch()
         if block.dtype != self._dtype:
             raise ValueError(f"a tape of {self.bit_depth} bits takes no {block.dtype}")
         end = self._written + len(block)
@@ -69,6 +97,15 @@ class Tape:
         if short:
             raise short
 
+    def forecast(self) -> Forecast:
+        """What the writer has foretold, nothing if it has not; waits for the first block.
+
+        Raises:
+            UnfinishedTape: the writer has failed.
+        """
+        self._await(min(1, self.frames))
+        return self._forecast
+
     def blocks(self) -> Iterator[Pcm]:
         """The samples from the start, ``BLOCK`` frames each but the last, as they are written.
 
@@ -80,6 +117,7 @@ class Tape:
         for start in range(0, self.frames, BLOCK):
             end = min(start + BLOCK, self.frames)
             self._await(end)
+            self._watch()
             yield self._unpacked(start, end)
 
     def file(self) -> mmap.mmap:

@@ -3,11 +3,14 @@ from dataclasses import replace
 import pytest
 
 from services.ingest import files
+from shared import rules
+from shared.cures import CURES, failure
+from shared.errors import Code
 from shared.messages import AudioObject, SideObject
 from shared.problems import Problem
 from shared.track import Status, Track
 from tests.support.messages import completed_event
-from tests.support.rules import new
+from tests.support.rules import START, TIMING, ending, new
 
 RESULT = completed_event().result[0]
 
@@ -79,6 +82,49 @@ def test_nothing_describes_a_track_that_is_not_completed() -> None:
             files.side(unfinished, "metadata")
         assert (caught.value.status, caught.value.code) == (409, "not_completed")
         assert caught.value.cure
+
+
+def refusals(unfinished: Track) -> list[Problem]:
+    """What is said to whoever asks for a file of a track that has none."""
+    refused = []
+    for fetch in (files.audio, files.side):
+        with pytest.raises(Problem) as caught:
+            fetch(unfinished, "wav" if fetch is files.audio else "waveform")
+        refused.append(caught.value)
+    return refused
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])
+def test_who_comes_too_early_is_told_to_wait(status: Status) -> None:
+    for refused in refusals(track(status, "wav")):
+        assert (refused.status, refused.code) == (409, "not_completed")
+        assert refused.detail == f"The track is {status}."
+        assert refused.cure == "Wait until its status is completed."
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (Status.FAILED, Code.AUDIO_SILENT),
+        (Status.FAILED, Code.PROMPT_BLOCKED),
+        (Status.EXPIRED, Code.DEADLINE_EXCEEDED),
+        (Status.CANCELLED, Code.CANCELLED),
+    ],
+)
+def test_who_asks_for_what_will_never_be_is_told_what_helps(status: Status, code: Code) -> None:
+    over = track(status, "wav", error=failure(code, "That was it."))
+    for refused in refusals(over):
+        assert (refused.status, refused.code) == (409, "not_completed")
+        assert refused.detail == f"The track is {status}. That was it."
+        assert refused.cure == CURES[code][0]
+
+
+def test_a_track_that_runs_again_is_to_be_waited_for() -> None:
+    over = ending(new(), Status.FAILED, START)
+    again = rules.retried(over, "n", START, TIMING)
+    for early, late in zip(refusals(again), refusals(over), strict=True):
+        assert "Wait" in early.cure
+        assert "Wait" not in late.cure
 
 
 def test_a_track_of_old_has_no_spectrogram() -> None:

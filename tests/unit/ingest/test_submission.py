@@ -97,6 +97,31 @@ def test_bytes_are_an_object_or_nothing(raw: bytes) -> None:
     assert body is None or isinstance(body, dict)
 
 
+BOM = b"\xef\xbb\xbf"
+
+
+def test_a_byte_order_mark_is_ignored() -> None:
+    raw = json.dumps(GOOD | {"negative_prompt": "Geräusch"}, ensure_ascii=False).encode()
+    assert to_object(BOM + raw) == to_object(raw) is not None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        BOM,
+        BOM + BOM + b"{}",
+        b" " + BOM + b"{}",
+        b"{" + BOM + b"}",
+        BOM[:2] + b"{}",
+        '{"prompt": "warm strings"}'.encode("utf-16"),
+        '{"prompt": "warm strings"}'.encode("utf-32"),
+    ],
+    ids=["alone", "twice", "late", "inside", "cut", "UTF-16", "UTF-32"],
+)
+def test_a_byte_order_mark_comes_once_and_first_and_is_that_of_utf_8(raw: bytes) -> None:
+    assert to_object(raw) is None
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from services.generator.prompt import Version, seed
 from services.ingest import views
+from services.ingest.bodies import parse
+from shared import rules
 from shared.messages import TrackResult
-from shared.track import Status, Track
+from shared.track import PROGRESS, Park, Stage, Status, Track
 from tests.support.messages import completed_event
 from tests.support.rules import START, new
 
@@ -38,6 +41,8 @@ def test_a_completed_track_tells_its_sound() -> None:
         "tempo": {"bpm": 96.0, "confidence": 0.9},
         "key": {"name": "F# minor", "confidence": 0.4, "estimated": True},
         "clips": 2,
+        "seed": 7,
+        "seeds": [7],
     }
 
 
@@ -112,6 +117,51 @@ def test_what_is_not_clear_is_null() -> None:
 def test_a_file_without_a_checksum_says_so() -> None:
     audio = (RESULT.audio[0].model_copy(update={"sha256": ""}),)
     assert shown(completed(audio=audio))["audio"][0]["sha256"] is None
+
+
+def test_each_clip_tells_its_seed() -> None:
+    sound = shown(completed(seed=0, seeds=(0, 112_648)))["sound"]
+    assert (sound["seed"], sound["seeds"]) == (0, [0, 112_648])
+
+
+@pytest.mark.parametrize("request_id", [f"r{n}" for n in range(8)])
+def test_the_seed_that_is_told_can_be_sent_for_the_same_clips(request_id: str) -> None:
+    versions = [Version(clip, 3) for clip in range(3)]
+    request = new().request
+    seeds = [seed(request, request_id, version) for version in versions]
+    sent = parse({"prompt": request.prompt, "seed": seeds[0]}, frozenset()).to_request()
+    assert [seed(sent, "another", version) for version in versions] == seeds
+
+
+def test_a_track_of_old_has_no_known_seed() -> None:
+    sound = shown(completed(seed=-1, seeds=()))["sound"]
+    assert (sound["seed"], sound["seeds"]) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("park", "waits", "told"),
+    [
+        (Park.NONE, Park.NONE, None),
+        (Park.NONE, Park.QUOTA, "quota"),
+        (Park.FAULT, Park.NONE, "fault"),
+        (Park.SLOT, Park.QUOTA, "slot"),
+    ],
+)
+def test_what_a_track_waits_for_is_told_whoever_holds_it(
+    park: Park, waits: Park, told: str | None
+) -> None:
+    running = replace(new(), status=Status.RUNNING, holder="h1", park=park, waits=waits)
+    assert shown(running)["waiting_for"] == told
+
+
+@pytest.mark.parametrize("clips", [2, 3, 5, 7, 10])
+def test_progress_has_three_decimals(clips: int) -> None:
+    start, end = PROGRESS[Stage.GENERATING], PROGRESS[Stage.MASTERING]
+    for done in range(clips + 1):
+        track = rules.clips_usable(new(), done / clips, START)
+        progress = shown(track)["progress"]
+        assert len(repr(progress)) <= len("0.123")
+        assert progress == pytest.approx(start + (end - start) * done / clips, abs=0.0005)
 
 
 def test_24_bit_is_told() -> None:

@@ -523,9 +523,9 @@ def test_who_has_waited_counts_what_is_held_by_now() -> None:
     quota = share(shelf, 2)
     quota.take(1.3)
     quota._held = UNIT // 2
-    assert quota._lacking(UNIT * 2, looks=0) == 2 * UNIT - UNIT * 7 // 10 - UNIT // 2
+    assert quota._lacking(UNIT * 2, 0, looks=0) == 2 * UNIT - UNIT * 7 // 10 - UNIT // 2
     assert shelf.gets == 1
-    assert quota._lacking(UNIT, looks=0) == 0
+    assert quota._lacking(UNIT, 0, looks=0) == 0
     assert (quota._held, left(shelf)) == (UNIT, 0.2)
 
 
@@ -549,3 +549,28 @@ def test_documents_hold_what_is_left_and_nothing_of_the_configuration() -> None:
     document = ALLOWANCES.adapter.dump_python(shelf.level)
     assert document.keys() == {"left", "at", "writers"}
     assert (document["left"], document["at"]) == (2 * UNIT, START)
+
+
+def test_what_has_to_stay_for_others_stays_as_far_as_the_depth_allows() -> None:
+    polite = share(Shelf(), 3, 1, one_by_one=True)
+    assert [polite.take(leave=1) for _ in range(3)] == [0, 0, 1]
+    assert polite.take() == 0, "those it was left for get it"
+    assert share(Shelf(), 1, 1, one_by_one=True).take(leave=1) == 0
+
+
+def test_a_block_leaves_what_has_to_stay() -> None:
+    shelf = Shelf()
+    polite = share(shelf, 10)
+    while polite.take(leave=4) == 0:
+        pass
+    polite.give_back()
+    assert left(shelf) == 4
+
+
+def test_what_was_not_used_is_spent_next() -> None:
+    shelf = Shelf()
+    allowance = share(shelf, 1)
+    assert allowance.take() == 0
+    allowance.untake()
+    assert [allowance.take(), allowance.take()] == [0, inf]
+    assert shelf.commits == 1

@@ -165,11 +165,13 @@ def test_seconds_may_be_whole_or_not() -> None:
 def test_an_event_without_the_newer_fields_is_read() -> None:
     """What was published before there were checksums, sides and a tempo."""
     result = EVENT["result"][0]
-    newer = ("loudness_range_lu", "tempo_bpm", "tempo_confidence", "key", "key_confidence", "sides")
-    old = {name: value for name, value in result.items() if name not in (*newer, "clips")}
+    measures = ("loudness_range_lu", "tempo_bpm", "tempo_confidence", "key", "key_confidence")
+    newer = (*measures, "clips", "seed", "seeds", "sides")
+    old = {name: value for name, value in result.items() if name not in newer}
     old["audio"] = [{k: v for k, v in result["audio"][0].items() if k != "sha256"}]
     (read,) = decode_event(json.dumps(EVENT | {"result": [old]}).encode()).result
     assert (read.tempo_bpm, read.key, read.clips, read.sides) == (0.0, "", 1, ())
+    assert (read.seed, read.seeds) == (-1, ())
     assert read.audio[0].sha256 == ""
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import rules
+from shared import rules, turns
 from shared.clock import seconds
 from shared.cures import CURES, failure
 from shared.errors import Code
@@ -343,15 +343,15 @@ def test_rules_leave_the_request_alone(apply: Callable[[Track], Track]) -> None:
 
 def test_a_grant_is_spent_once_and_lapses() -> None:
     waiting = rules.parked(claimed(new()), Park.QUOTA, START, TIMING, asked=False)
-    track = rules.granted(waiting, START, TIMING)
+    track = turns.granted(waiting, START, TIMING)
     assert (track.not_before, track.wake_at) == (None, START + timedelta(seconds=60))
-    assert rules.has_grant(track, START + timedelta(seconds=59))
-    assert not rules.has_grant(track, START + timedelta(seconds=60))
+    assert turns.has_grant(track, START + timedelta(seconds=59))
+    assert not turns.has_grant(track, START + timedelta(seconds=60))
     held = rules.claimed(track, "h", START, TIMING)
-    assert rules.has_grant(held, START)
+    assert turns.has_grant(held, START)
     own = rules.called(held, 0, 1, "n", START)
-    assert rules.has_grant(own, START), "a token of its own leaves the grant"
-    assert not rules.has_grant(rules.called(own, 1, 1, "m", START, spends_grant=True), START)
+    assert turns.has_grant(own, START), "a token of its own leaves the grant"
+    assert not turns.has_grant(rules.called(own, 1, 1, "m", START, spends_grant=True), START)
 
 
 def test_our_own_quota_is_no_answer_of_the_model() -> None:
@@ -365,16 +365,16 @@ def test_our_own_quota_is_no_answer_of_the_model() -> None:
 
 def test_who_is_turned_away_looks_again_in_time_for_its_deadline() -> None:
     track = new(lifetime=100)
-    assert rules.turned_away(track, START, 30).wake_at == START + timedelta(seconds=30)
-    assert rules.turned_away(track, START, 300).wake_at == track.deadline
+    assert turns.turned_away(track, START + seconds(30)).wake_at == START + timedelta(seconds=30)
+    assert turns.turned_away(track, START + seconds(300)).wake_at == track.deadline
 
 
 def test_clips_move_the_progress_on() -> None:
     track = rules.staged(claimed(new()), Stage.GENERATING, START)
-    half = rules.clips_usable(track, 0.5)
+    half = rules.clips_usable(track, 0.5, START)
     assert half.progress == pytest.approx(0.45)
-    assert rules.clips_usable(half, 0.2).progress == half.progress
-    assert rules.clips_usable(half, 1.0).progress == PROGRESS[Stage.MASTERING]
+    assert rules.clips_usable(half, 0.2, START).progress == half.progress
+    assert rules.clips_usable(half, 1.0, START).progress == PROGRESS[Stage.MASTERING]
 
 
 def test_only_a_completed_track_wakes_again_for_its_clips() -> None:

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shared import rules
+from shared import rules, turns
 from shared.clock import seconds
 from shared.track import Park, Stage, Status, Track
 from tests.support.rules import ENDINGS, START, TIMING, ending, new
@@ -57,7 +57,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(clip=st.integers(0, 2), n=st.integers(1, 5), own=st.booleans())
     def call(self, clip: int, n: int, *, own: bool) -> None:
-        grant = not own and rules.has_grant(self.track, self.now)
+        grant = not own and turns.has_grant(self.track, self.now)
         if not rules.exhausted(self.track, clip, n) and (own or grant):
             self.tokens += own
             self.spent += 1
@@ -66,19 +66,19 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.open and not self.held and self.track.park is Park.QUOTA)
     @rule(wait=st.floats(0, 600))
     def take_turns(self, wait: float) -> None:
-        if rules.has_grant(self.track, self.now) or self.now >= self.track.deadline:
+        if turns.has_grant(self.track, self.now) or self.now >= self.track.deadline:
             return
         if wait:
-            self.then(rules.turned_away(self.track, self.now, wait))
+            self.then(turns.turned_away(self.track, self.now + seconds(wait)))
         else:
             self.tokens += 1
-            self.then(rules.granted(self.track, self.now, TIMING))
-            assert rules.has_grant(self.track, self.now)
+            self.then(turns.granted(self.track, self.now, TIMING))
+            assert turns.has_grant(self.track, self.now)
 
     @precondition(lambda self: self.held)
     @rule(share=st.floats(0, 1))
     def one_more_clip(self, share: float) -> None:
-        self.then(rules.clips_usable(self.track, share))
+        self.then(rules.clips_usable(self.track, share, self.now))
 
     @precondition(lambda self: self.held)
     @rule()
