@@ -18,7 +18,7 @@ _TARGET: Final = "I={}:TP={}:LRA=50:print_format=json"
 _OUTPUTS: Final = {
     "wav": ("-c:a", "pcm_s16le"),
     "flac": ("-c:a", "flac"),
-    "mp3": ("-c:a", "libmp3lame", "-b:a", "256k", "-compression_level", "5"),
+    "mp3": ("-c:a", "libmp3lame", "-b:a", "256k", "-compression_level", "7"),
 }
 
 

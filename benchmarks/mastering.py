@@ -3,7 +3,7 @@
     python benchmarks/mastering.py [FIGURES.json]        (or: make bench)
 
 Both sides take the same WAV file of composed music to -14 LUFS below -1.5 dBTP, and give WAV, FLAC
-and MP3 of 256 kbit/s (LAME's quality 5; FLAC at libFLAC's and ffmpeg's default level). They take
+and MP3 of 256 kbit/s (LAME's quality 7; FLAC at libFLAC's and ffmpeg's default level). They take
 turns; medians count. Motif runs warm, as in the service, and as a fresh process that also writes
 its files. Every file of both sides is then judged by ffmpeg's ``ebur128``.
 """

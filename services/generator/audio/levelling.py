@@ -36,10 +36,9 @@ def level(
     no loudness is not made louder. *ceiling* is in dBTP. The gain of a *loop* ends as it begins.
     """
     ceiling -= _GUARD_DB
-    limit = limiter.loop_reduction if loop else limiter.reduction
 
     def curve(gain: float) -> Curve:
-        return gain - limit(peaks + gain, ceiling)
+        return gain - limiter.reduction(peaks + gain, ceiling, loop=loop)
 
     most = ceiling + limiter.MAX_REDUCTION_DB - float(peaks.max())
     gain = _gain_for(energies, target, most, curve)

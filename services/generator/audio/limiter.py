@@ -23,27 +23,19 @@ _RELEASE_DB: Final = 20.0 * CELL / RATE
 
 Curve = NDArray[np.float64]
 """Decibels, shape (cells + 1,): the value at each cell boundary, linear in between."""
+AnyPeaks = Peaks | NDArray[np.float32]
+"""dBTP per cell, shape (cells,)."""
 Gains = NDArray[np.float32]
 """Factors, one at each cell boundary, linear in between."""
 
 
-def reduction(peaks_db: Peaks, ceiling_db: float) -> Curve:
-    """How far each node must be turned down, >= 0 dB, for peaks in dBTP per cell."""
-    over = np.pad(np.maximum(peaks_db - ceiling_db, 0.0), 1)
-    return _attacked(_released(np.maximum(over[:-1], over[1:])))
+def reduction(peaks_db: AnyPeaks, ceiling_db: float, *, loop: bool = False) -> Curve:
+    """How far each node must be turned down, >= 0 dB, for peaks in dBTP per cell.
 
-
-def loop_reduction(peaks_db: Peaks, ceiling_db: float) -> Curve:
-    """The same for what is played over and over: it ends at the value that it begins with.
-
-    The last cell may be a short one: no gain moves there, so that the seam is smooth anyway.
-    Takes two cells or more.
+    What is played over and over, a *loop* of two cells or more, ends at the value that it begins
+    with.
     """
-    around = round(MAX_REDUCTION_DB / _RELEASE_DB) + 2 * _LOOK_AHEAD
-    circle = peaks_db[:-1].copy()
-    circle[0] = max(circle[0], peaks_db[-1])
-    curve = reduction(np.pad(circle, around, mode="wrap"), ceiling_db)[around:-around]
-    return np.append(curve[:-1], [curve[0]] * 2)
+    return _around(peaks_db, ceiling_db) if loop else _along(peaks_db, ceiling_db)
 
 
 def apply(block: Samples, gains: Gains) -> None:
@@ -52,6 +44,20 @@ def apply(block: Samples, gains: Gains) -> None:
     factors = np.outer(np.diff(gains), ramp)
     factors += gains[:-1, np.newaxis]
     block *= factors.reshape(-1, CHANNELS)[: len(block)]
+
+
+def _along(peaks_db: AnyPeaks, ceiling_db: float) -> Curve:
+    over = np.pad(np.maximum(peaks_db - ceiling_db, 0.0), 1)
+    return _attacked(_released(np.maximum(over[:-1], over[1:])))
+
+
+def _around(peaks_db: AnyPeaks, ceiling_db: float) -> Curve:
+    """The last cell may be a short one: no gain moves there, so that the seam is smooth anyway."""
+    around = round(MAX_REDUCTION_DB / _RELEASE_DB) + 2 * _LOOK_AHEAD
+    circle = peaks_db[:-1].astype(np.float64)
+    circle[0] = max(circle[0], peaks_db[-1])
+    curve = _along(np.pad(circle, around, mode="wrap"), ceiling_db)[around:-around]
+    return np.append(curve[:-1], [curve[0]] * 2)
 
 
 def _released(need: Curve) -> Curve:

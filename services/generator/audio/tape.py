@@ -115,10 +115,17 @@ class Tape:
             UnfinishedTape: the writer has failed.
         """
         for start in range(0, self.frames, BLOCK):
-            end = min(start + BLOCK, self.frames)
-            self._await(end)
-            self._watch()
-            yield self._unpacked(start, end)
+            yield self.part(start, min(start + BLOCK, self.frames))
+
+    def part(self, start: int, end: int) -> Pcm:
+        """Frames *start* to *end*, as in ``blocks``, once they are written.
+
+        Raises:
+            UnfinishedTape: the writer has failed.
+        """
+        self._await(end)
+        self._watch()
+        return self._unpacked(start, end)
 
     def file(self) -> mmap.mmap:
         """Head and samples as a binary file at its beginning, once all is written.

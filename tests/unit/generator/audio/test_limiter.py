@@ -54,9 +54,9 @@ def test_one_peak_is_met_from_ahead_and_let_go_slowly() -> None:
 @given(st.lists(st.floats(-10, 5), min_size=2, max_size=1500), st.integers(0, 1499))
 def test_a_loop_is_limited_alike_wherever_it_begins(levels: list[float], turn: int) -> None:
     peaks = np.array(levels)
-    curve = limiter.loop_reduction(np.append(peaks, peaks[0]), -1.0)
+    curve = limiter.reduction(np.append(peaks, peaks[0]), -1.0, loop=True)
     turned = np.roll(peaks, turn)
-    other = limiter.loop_reduction(np.append(turned, turned[0]), -1.0)
+    other = limiter.reduction(np.append(turned, turned[0]), -1.0, loop=True)
     assert np.roll(curve[:-2], turn) == pytest.approx(other[:-2], abs=1e-9)
     assert curve[-2:] == pytest.approx([curve[0]] * 2)
 
@@ -64,7 +64,7 @@ def test_a_loop_is_limited_alike_wherever_it_begins(levels: list[float], turn: i
 def test_a_peak_at_the_end_of_a_loop_is_let_go_in_its_next_round() -> None:
     peaks = np.full(1000, -20.0)
     peaks[900] = 5.0
-    curve = limiter.loop_reduction(peaks, -1.0)
+    curve = limiter.reduction(peaks, -1.0, loop=True)
     assert curve[100] == pytest.approx(6.0 - 198 * 20 / CELLS_PER_SECOND, abs=0.1)
     assert not curve[400:850].any()
 
@@ -72,7 +72,7 @@ def test_a_peak_at_the_end_of_a_loop_is_let_go_in_its_next_round() -> None:
 @given(st.lists(st.floats(-10, 5), min_size=2, max_size=100))
 def test_no_cell_of_a_loop_is_left_above_the_ceiling(levels: list[float]) -> None:
     peaks = np.array(levels)
-    curve = limiter.loop_reduction(peaks, -1.0)
+    curve = limiter.reduction(peaks, -1.0, loop=True)
     assert len(curve) == len(peaks) + 1
     assert (peaks - np.minimum(curve[:-1], curve[1:]) <= -1.0 + 1e-9).all()
 

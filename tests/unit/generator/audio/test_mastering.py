@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.audio.dither import Dither
-from services.generator.audio.loudness import CELL
+from services.generator.audio.loudness import CELL, cell_peaks
 from services.generator.audio.mastering import MasterSpec, Plan, limited, render, solve
 from services.generator.audio.measures import Measures, measure
 from services.generator.audio.pcm import (
@@ -71,6 +71,29 @@ def test_level_and_peak_are_what_was_asked_for(name: str, target: float) -> None
     assert judged.loudness_lufs < target + 0.1
     assert made.plan.reduction_db <= 6.001
     assert _greatest_reduction(wave, made) == pytest.approx(made.plan.reduction_db, abs=0.1)
+
+
+@pytest.mark.parametrize("loop", [True, False])
+@pytest.mark.parametrize("name", material.MATERIAL)
+def test_peaks_are_foretold(name: str, loop: bool) -> None:
+    """None is higher; where the gain hardly moves in a cell they are what was said."""
+    spec = MasterSpec(-11.0, -1.5, loop=loop)
+    piece, tape = Piece(material.MATERIAL[name](2.0)), Tape(2 * RATE)
+    render(piece, solve(piece, spec), spec, tape)
+    forecast = tape.forecast()
+    assert forecast.loop == loop
+    assert forecast.peaks is not None
+    peaks = cell_peaks(map(to_float, tape.blocks()))
+    loud = peaks > -20
+    assert len(forecast.peaks) == len(peaks)
+    assert (peaks - forecast.peaks)[loud].max() < 0.01
+    assert np.median((forecast.peaks - peaks)[loud]) < 0.02
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_nothing_is_foretold_of_what_is_not_measured(loop: bool) -> None:
+    made = _master(material.sine(1.0), MasterSpec(None, loop=loop))
+    assert (made.plan.forecast.peaks, made.plan.forecast.loop) == (None, loop)
 
 
 def test_the_flag_is_neither_always_nor_never_set() -> None:
@@ -222,7 +245,6 @@ def test_a_track_already_at_its_target_above_the_ceiling() -> None:
 
 _HASH = """
 import hashlib
-from services.generator.audio.loudness import CELL
 from services.generator.audio.mastering import MasterSpec, render, solve
 from services.generator.audio.tape import Tape
 from tests.unit.generator.audio import material

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.generator.audio.pcm import BLOCK, Pcm
-from services.generator.audio.tape import Tape, UnfinishedTape
+from services.generator.audio.tape import Forecast, Tape, UnfinishedTape
 
 HEAD = b"a head of odd length."
 LENGTHS = [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17]
@@ -118,6 +118,30 @@ def test_readers_of_a_failed_tape_raise(
         with pytest.raises(UnfinishedTape, match=rf"frame {BLOCK}") as raised:
             reader.result()
         assert raised.value.__cause__ is failure
+
+
+def test_a_forecast_waits_for_the_first_block(pool: ThreadPoolExecutor) -> None:
+    tape, forecast = Tape(2 * BLOCK), Forecast(np.zeros(600, np.float32), loop=True)
+    waiting = pool.submit(tape.forecast)
+    tape.foretell(forecast)
+    with pytest.raises(TimeoutError):
+        waiting.result(AT_ONCE)
+    tape.write(_noise(1, 16))
+    assert waiting.result() is tape.forecast() is forecast
+
+
+def test_nothing_is_foretold_unless_the_writer_does_so() -> None:
+    tape = Tape(3)
+    _write(tape, _noise(3, 16))
+    assert (tape.forecast().peaks, tape.forecast().loop) == (None, False)
+
+
+def test_readers_wait_no_longer_for_the_forecast_of_a_failed_tape(pool: ThreadPoolExecutor) -> None:
+    tape = Tape(3)
+    waiting = pool.submit(tape.forecast)
+    tape.close(OSError("out of ink"))
+    with pytest.raises(UnfinishedTape):
+        waiting.result()
 
 
 def test_a_tape_that_is_closed_too_early_has_failed(pool: ThreadPoolExecutor) -> None:
