@@ -1,8 +1,8 @@
 """From raw clips to a piece that only has to be rendered: tempo, joins, level."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Final
 
 from services.generator.audio.encoders import ENCODERS, Tags, wav_head
@@ -10,8 +10,9 @@ from services.generator.audio.joining import Joined
 from services.generator.audio.key import Key, key
 from services.generator.audio.mastering import MasterSpec, Plan, solve
 from services.generator.audio.pcm import RATE
-from services.generator.audio.rhythm import Rhythm, rhythm
+from services.generator.audio.rhythm import Rhythm, overall, rhythms
 from services.generator.audio.tape import Tape
+from services.generator.audio.tempo import FASTEST_BPM, SLOWEST_BPM, Expected
 from services.generator.audio.timeline import plan
 from services.generator.audio.wav import pcm
 from services.generator.prompt import Version, seed
@@ -23,6 +24,7 @@ LOSSY_CEILING_DBTP: Final = -1.5
 """Where a lossy format is asked for: what is decoded from it overshoots by some tenths."""
 _TEMPI: Final = {"slow": 75.0, "moderate": 105.0, "fast": 140.0}
 """Beats per minute that the words of a request mean, about."""
+_BPM: Final = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d+)?) ?bpm\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,11 @@ def prepare(
     """
     request = track.request
     waves = [pcm(clip) for clip in clips]
-    rhythms = [rhythm(wave, _expected_bpm(request)) for wave in waves]
+    heard = rhythms(waves, _expected(request))
     timeline = plan(
         round(request.duration_seconds * RATE),
         [len(wave) for wave in waves],
-        rhythms,
+        heard,
         loop=request.loop,
     )
     spec = _spec(track)
@@ -70,7 +72,7 @@ def prepare(
         spec=spec,
         tags=_tags(track, label or track.request.model),
         versions=tuple(versions),
-        tempo=_overall(rhythms),
+        tempo=overall(heard),
         key=key(waves),
     )
 
@@ -96,17 +98,13 @@ def _tags(track: Track, model: str) -> Tags:
     )
 
 
-def _expected_bpm(request: TrackRequest) -> float:
-    return float(request.tempo) if request.tempo.isdecimal() else _TEMPI[request.tempo]
+def _expected(request: TrackRequest) -> Expected:
+    """The tempo asked for: the field's number, else the prompt's last, else the field's word."""
+    if request.tempo.isdecimal():
+        return Expected(float(request.tempo), exact=True)
+    said = [bpm for bpm in map(float, _BPM.findall(request.prompt)) if _playable(bpm)]
+    return Expected(said[-1], exact=True) if said else Expected(_TEMPI[request.tempo], exact=False)
 
 
-def _overall(rhythms: Sequence[Rhythm | None]) -> Rhythm | None:
-    """The track's tempo: the middle one of its clips; what has no beat makes it less certain."""
-    heard = [found for found in rhythms if found]
-    if not heard:
-        return None
-    return Rhythm(
-        bpm=median(found.bpm for found in heard),
-        first_beat=heard[0].first_beat,
-        confidence=sum(found.confidence for found in heard) / len(rhythms),
-    )
+def _playable(bpm: float) -> bool:
+    return SLOWEST_BPM <= bpm <= FASTEST_BPM

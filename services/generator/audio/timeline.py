@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from services.generator.audio.cuts import Clip, Join
+from services.generator.audio.loops import in_reach, whole_bars
 from services.generator.audio.pcm import RATE
 from services.generator.audio.rhythm import Rhythm
 from shared.errors import Code, PermanentError
@@ -23,12 +24,11 @@ LOOP_OVERLAP_SECONDS: Final = 2.5
 """What a loop's end takes at most to run into its start."""
 TAIL_SECONDS: Final = 3.0
 """So much of a clip may be its dying away: no join goes there while there is another place."""
-
-_BAR: Final = 4
 _LEAST_OVERLAP: Final = round(LEAST_OVERLAP_SECONDS * RATE)
 _LEAST_LOOP_OVERLAP: Final = round(LEAST_LOOP_OVERLAP_SECONDS * RATE)
 _LOOP_OVERLAP: Final = round(LOOP_OVERLAP_SECONDS * RATE)
 _TAIL: Final = TAIL_SECONDS * RATE
+_INAUDIBLE: Final = RATE // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def plan(
 ) -> Timeline:
     """Plan a track of exactly *frames* from clips of *lengths* frames, all of them, in order.
 
-    A loop whose beat is clear is as long as the nearest whole number of bars of four beats that
-    the clips have material for, or of beats where not even one bar is near or fits: then
-    ``Timeline.frames`` differs from *frames*.
+    A loop whose beat is clear has the length of `loops.whole_bars`, as far as the clips have
+    material and beat meets beat: then ``Timeline.frames`` differs from *frames*, within
+    `loops.in_reach`.
 
     Raises:
         PermanentError: ``audio_invalid``, the clips are too short.
@@ -144,25 +144,15 @@ def _checked(timeline: Timeline, clips: Sequence[Clip]) -> Timeline:
 def _loop(frames: int, clips: Sequence[Clip]) -> Timeline:
     joins = _joins(frames, clips)
     most = _material(clips) - math.ceil(sum(join.overlap + join.search for join in joins))
-    length = _bars(frames, clips[0], most - _LEAST_LOOP_OVERLAP)
+    length = whole_bars(frames, clips[0], most - _LEAST_LOOP_OVERLAP)
     overlap = min(_LOOP_OVERLAP, most - length, length // 2)
     if overlap < _LEAST_OVERLAP:
         raise _too_short(frames, clips)
     start, overlap = _loop_start(clips, most - length - overlap, overlap)
     segments = _segments(length + overlap, clips, joins, start)
-    longer = _to_the_beat(segments, clips, overlap)
+    longer = _to_the_beat(segments, clips, overlap, frames)
     last = replace(segments[-1], frames=segments[-1].frames + longer)
     return _checked(Timeline(length + longer, (*segments[:-1], last), overlap), clips)
-
-
-def _bars(frames: int, clip: Clip, most: float) -> int:
-    """The number of bars, else of beats, nearest to *frames*, or one less to stay below *most*."""
-    for unit in (_BAR * clip.beat, clip.beat):
-        nearest = round(frames / unit) if unit else 0
-        for count in (nearest, nearest - 1):
-            if 0 < count * unit <= most:
-                return round(count * unit)
-    return frames
 
 
 def _loop_start(clips: Sequence[Clip], spare: float, overlap: int) -> tuple[int, int]:
@@ -178,16 +168,25 @@ def _loop_start(clips: Sequence[Clip], spare: float, overlap: int) -> tuple[int,
     return int(first) - overlap, overlap
 
 
-def _to_the_beat(segments: Sequence[Segment], clips: Sequence[Clip], overlap: int) -> int:
-    """How much longer the last segment has to be to meet the beat of the first."""
+def _to_the_beat(
+    segments: Sequence[Segment], clips: Sequence[Clip], overlap: int, frames: int
+) -> int:
+    """How much longer the last segment has to be to meet the beat of the first.
+
+    0 for less than is heard, and where that would take the loop too far from *frames*.
+    """
     first, last = clips[0], clips[-1]
     if not (first.beat and last.beat):
         return 0
-    end = segments[-1].start + segments[-1].frames
-    middle = end - overlap / 2
+    length = sum(segment.frames - segment.overlap for segment in segments) - overlap
+    spare = last.frames - segments[-1].start - segments[-1].frames
+    middle = last.frames - spare - overlap / 2
     ways = last.around(middle, first.phase(segments[0].start + overlap / 2))
-    fitting = [way for way in ways if way + overlap / 2 <= last.frames]
-    return round(min(fitting, key=lambda way: abs(way - middle)) - middle)
+    longer = sorted((round(way - middle) for way in ways), key=abs)
+    if abs(longer[0]) <= _INAUDIBLE:
+        return 0
+    fitting = (more for more in longer if more <= spare and in_reach(length + more, frames))
+    return next(fitting, 0)
 
 
 def _material(clips: Sequence[Clip]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from deploy.local.vertex.music.forms import FINAL, Passage, ending, unending, whole
+from deploy.local.vertex.music.keys import Key
 from deploy.local.vertex.music.piece import BAR, Piece, Section, Span, dice
 from deploy.local.vertex.music.prompts import FASTEST, SLOWEST, Brief
 from deploy.local.vertex.music.style import Harmony, Style
@@ -26,16 +27,20 @@ def plan(style: Style, brief: Brief, seed: int) -> Piece:
     from the seed, as all that the players do with them.
     """
     words = dice(brief.words)
-    bright = brief.mood.brightness
-    major = bright > 0 or (bright == 0 and words.random() < style.major_share)
-    tonic = words.choice(style.keys)
+    key = brief.key or _key(style, brief, words)
     bpm = brief.bpm or _bpm(style, brief, words)
     own = f"{brief.words}\n{brief.place or ''}\n{seed}"
     themes = brief.words if brief.place else own
-    harmony = style.major if major else style.minor
+    harmony = style.major if key.major else style.minor
     sections = tuple(_sections(harmony, _form(style, brief, bpm), bpm, dice(f"{themes}/chords")))
     final = _final(harmony, sections[-1], bpm) if _ends(brief) else None
-    return Piece(style, brief, own, themes, bpm, tonic, major, sections, final)
+    return Piece(style, brief, own, themes, bpm, key.tonic, key.major, sections, final)
+
+
+def _key(style: Style, brief: Brief, words: random.Random) -> Key:
+    bright = brief.mood.brightness
+    major = bright > 0 or (bright == 0 and words.random() < style.major_share)
+    return Key(words.choice(style.keys), major)
 
 
 def _bpm(style: Style, brief: Brief, words: random.Random) -> float:

@@ -1,10 +1,11 @@
-"""What the words of a prompt mean: style, tempo, mood, instruments, place in a longer piece."""
+"""What the words of a prompt mean: style, tempo, key, mood, instruments, place in a piece."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from deploy.local.vertex.music.keys import Key, named_key
 from deploy.local.vertex.music.moods import Mood, mood
 from deploy.local.vertex.music.naming import Mention, mentions
 
@@ -41,9 +42,10 @@ _PLACES: Final = {
 class Brief:
     """What to compose.
 
-    `tempo` is slow, moderate or fast; `bpm` is None when the prompt has no number; `wanted` are
-    the instruments named (family and General MIDI program), in their order, `avoid` the families
-    that are to stay away; `place` is that of a clip in a longer piece, None for a whole one.
+    `tempo` is slow, moderate or fast; `bpm` is None when the prompt has no number, `key` when it
+    names none; `wanted` are the instruments named (family and General MIDI program), in their
+    order, `avoid` the families that are to stay away; `place` is that of a clip in a longer piece,
+    None for a whole one.
     `words` are the prompt without its place: what clips of one piece have in common.
     """
 
@@ -51,6 +53,7 @@ class Brief:
     style: str
     tempo: str
     bpm: float | None
+    key: Key | None
     mood: Mood
     wanted: tuple[tuple[str, int], ...]
     avoid: frozenset[str]
@@ -72,6 +75,7 @@ def read(prompt: str, negative_prompt: str = "") -> Brief:
         style=_style(prompt),
         tempo=_tempo(prompt, words),
         bpm=_bpm(prompt),
+        key=named_key(text),
         mood=mood(words),
         wanted=_wanted(said),
         avoid=frozenset(family for m in said if m.refused for family in m.families),

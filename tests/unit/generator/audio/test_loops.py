@@ -33,7 +33,7 @@ def level(wave: Samples) -> float:
 def test_the_seam_is_the_clip_itself(style: str, tempo: str, seconds: float) -> None:
     """Four rounds of 20 loops: over each seam the samples run on as in the clip."""
     clip = composed.clip(style, tempo, 1)
-    timeline = plan(round(seconds * RATE), [len(clip)], [rhythm(clip, None)], loop=True)
+    timeline = plan(round(seconds * RATE), [len(clip)], [rhythm(clip)], loop=True)
     wave = looped([clip], timeline)
     assert len(wave) == timeline.frames
     assert seconds - 2.5 < len(wave) / RATE < seconds + 1.3
