@@ -182,6 +182,7 @@ def _environment() -> dict[str, str]:
     own = {
         "OPENBLAS_NUM_THREADS": "1",
         "MALLOC_MMAP_THRESHOLD_": str(2**20),
+        "MALLOC_TRIM_THRESHOLD_": str(2**23),
         "MALLOC_ARENA_MAX": "2",
     }
     return {**os.environ, **own}

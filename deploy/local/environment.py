@@ -2,7 +2,8 @@
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ _DEFAULTS: Final = {
     "OUTPUT_BUCKET": "motif-local-output",
     "REQUESTS_TOPIC": "track-requests",
     "EVENTS_TOPIC": "track-events",
+    "PROGRESS_TOPIC": "track-progress",
     "PUSH_ACCOUNTS": f"{_ACCOUNT.format('eventarc')},{_ACCOUNT.format('scheduler')}",
     "SIGNING_ACCOUNT": _ACCOUNT.format("signer"),
     "LYRIA_MODEL": "lyria-002",
@@ -24,6 +26,8 @@ _DEFAULTS: Final = {
     "LYRIA_QUOTA_PER_MINUTE": "600",
     "CORS_ORIGINS": "*",
 }
+_LOOPBACK: Final = "127.0.0.0/8,::1/128,localhost"
+"""Receivers of webhooks on this machine, on any port and without TLS."""
 _THREADS: Final = {"ingest": "64", "generator": "80", "notifier": "64"}
 # Cloud Run's mark, and credentials of a real project: neither has business here.
 _REMOVED: Final = ("K_SERVICE", "GOOGLE_APPLICATION_CREDENTIALS", "GUNICORN_CMD_ARGS")
@@ -34,11 +38,14 @@ def environment(layout: Layout, given: Mapping[str, str]) -> dict[str, str]:
 
     So an emulator that the caller's shell points to is left alone.
     """
-    secret = given.get("WEBHOOK_SECRET") or webhook_secret(layout.state / "webhook_secret")
+    made = {
+        "WEBHOOK_SECRET": partial(webhook_secret, layout.state / "webhook_secret"),
+        "WEBHOOK_MAIN_KEYS": partial(main_key, layout.state / "webhook_main_key"),
+    }
     defaults = _DEFAULTS | {
         "VERTEX_ENDPOINT": layout.url("vertex"),
         "PUBLIC_URL": layout.url("ingest"),
-        "WEBHOOK_SECRET": secret,
+        **{name: given.get(name) or make() for name, make in made.items()},
     }
     env = {name: value for name, value in given.items() if name not in _REMOVED}
     env = env | {name: given.get(name) or default for name, default in defaults.items()}
@@ -54,6 +61,7 @@ def service_environment(name: str, layout: Layout, env: Mapping[str, str]) -> di
         "PUSH_AUDIENCE": layout.url(name),
         "OPENBLAS_NUM_THREADS": "1",  # the generator's threads are its parallelism
         "MALLOC_MMAP_THRESHOLD_": str(2**20),  # clips go back to the system when they are done
+        "MALLOC_TRIM_THRESHOLD_": str(2**23),  # blocks do not, or each would be page faults
         "MALLOC_ARENA_MAX": "2",  # and what many threads have used, to each other
     }
     return {**env, **own}
@@ -61,14 +69,27 @@ def service_environment(name: str, layout: Layout, env: Mapping[str, str]) -> di
 
 def webhook_secret(file: Path) -> str:
     """The stack's own ``whsec_`` secret (Standard Webhooks 1.0.0), made once."""
+    return _made_once(file, lambda: f"whsec_{_random()}")
+
+
+def main_key(file: Path) -> str:
+    """What webhook secrets are sealed under here, made once."""
+    return _made_once(file, _random)
+
+
+def _made_once(file: Path, make: Callable[[], str]) -> str:
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_text(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
+        file.write_text(f"{make()}\n")
     return file.read_text().strip()
 
 
+def _random() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 def _addresses(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
-    targets = filter(None, (env.get("WEBHOOK_ALLOWED_TARGETS"), layout.url("sink")))
+    targets = filter(None, (env.get("WEBHOOK_ALLOWED_TARGETS"), _LOOPBACK))
     # A proxy of the caller's must not stand between our own processes.
     direct = ",".join(filter(None, (env.get("NO_PROXY") or env.get("no_proxy"), "127.0.0.1")))
     return {

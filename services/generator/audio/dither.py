@@ -23,8 +23,9 @@ class Dither:
     def add(self, samples: Samples) -> None:
         """Add the next piece of the stream to *samples*, in place."""
         words = self._words.random_raw(len(samples)).astype("<u8", copy=False)
-        first, second = np.moveaxis(words.view("<u2").reshape(-1, 2, CHANNELS), 1, 0)
-        noise = first.astype(np.float32)
-        noise -= second
+        # Copied first: what lies apart in memory converts four times slower.
+        halves = map(np.ascontiguousarray, words.view("<u4").reshape(-1, 2).T)
+        noise, other = (half.view("<u2").astype(np.float32) for half in halves)
+        noise -= other
         noise *= _STEP * _UNIFORM
-        samples += noise
+        samples += noise.reshape(-1, CHANNELS)

@@ -6,7 +6,15 @@ from typing import Final
 import numpy as np
 
 from services.generator.audio.crossfade import crossfade
-from services.generator.audio.pcm import BLOCK, CHANNELS, RATE, Pcm16, Samples, to_float
+from services.generator.audio.pcm import (
+    BLOCK,
+    CHANNELS,
+    RATE,
+    Pcm16,
+    Samples,
+    in_blocks,
+    to_float,
+)
 from services.generator.audio.timeline import Segment, Timeline
 
 FADE_IN_SECONDS: Final = 0.010
@@ -36,7 +44,7 @@ class Joined:
 
     def blocks(self) -> Iterator[Samples]:
         """The piece from its start, ``BLOCK`` frames at a time, the last one shorter."""
-        blocks = _blocks(self._pieces())
+        blocks = in_blocks(self._pieces())
         return blocks if self._loop_overlap else _faded(blocks, self.frames)
 
     def _pieces(self) -> Iterator[Samples]:
@@ -66,24 +74,6 @@ def _offset(clip: Pcm16) -> Samples:
     # Column by column: along axis 0 it takes 25 times as long.
     means = [clip[:, channel].mean() for channel in range(CHANNELS)]
     return np.array(means, np.float32) / np.float32(_FULL_SCALE)
-
-
-def _blocks(pieces: Iterable[Samples]) -> Iterator[Samples]:
-    """The same samples in blocks, each an array of its own."""
-    block = np.empty((BLOCK, CHANNELS), np.float32)
-    filled = 0
-    for piece in pieces:
-        left = piece
-        while len(left):
-            fitting = left[: BLOCK - filled]
-            block[filled : filled + len(fitting)] = fitting
-            filled += len(fitting)
-            left = left[len(fitting) :]
-            if filled == BLOCK:
-                yield block
-                block, filled = np.empty_like(block), 0
-    if filled:
-        yield block[:filled]
 
 
 def _faded(blocks: Iterable[Samples], frames: int) -> Iterator[Samples]:

@@ -40,6 +40,9 @@ def reduction(peaks_db: AnyPeaks, ceiling_db: float, *, loop: bool = False) -> C
 
 def apply(block: Samples, gains: Gains) -> None:
     """Multiply *block* in place by *gains*: its first frame is at the first of these nodes."""
+    if (gains == gains[0]).all():
+        block *= gains[0]
+        return
     ramp = np.repeat(np.arange(CELL, dtype=np.float32) / CELL, CHANNELS)
     factors = np.outer(np.diff(gains), ramp)
     factors += gains[:-1, np.newaxis]

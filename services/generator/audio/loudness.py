@@ -145,4 +145,5 @@ def _squares(interleaved: Samples) -> Energies:
 
 
 def _in_cells(wave: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    return np.pad(wave, (0, -len(wave) % width)).reshape(-1, width)
+    missing = -len(wave) % width
+    return (np.pad(wave, (0, missing)) if missing else wave).reshape(-1, width)

@@ -11,7 +11,7 @@ RATE: Final = 48_000
 CHANNELS: Final = 2
 BIT_DEPTHS: Final = (16, 24)
 """What finished samples are packed in."""
-BLOCK: Final = RATE // 5
+BLOCK: Final = RATE * 2 // 5
 """Frames that are worked on at a time (whole cells): what keeps a step's memory small."""
 
 Samples = NDArray[np.float32]
@@ -22,10 +22,25 @@ Pcm = Pcm16 | NDArray[np.int32]
 """Shape (frames, 2): int16, or 24 bits in the high bytes of an int32."""
 
 
-def blocks(samples: Samples) -> Iterator[Samples]:
-    """Views of *samples*, each of ``BLOCK`` frames but the last."""
-    for start in range(0, len(samples), BLOCK):
-        yield samples[start : start + BLOCK]
+def in_blocks(pieces: Iterable[Samples]) -> Iterator[Samples]:
+    """The same samples, ``BLOCK`` frames at a time, the last ones fewer; each an array of its own.
+
+    The pieces are of any length, also 0.
+    """
+    block = np.empty((BLOCK, CHANNELS), np.float32)
+    filled = 0
+    for piece in pieces:
+        left = piece
+        while len(left):
+            fitting = left[: BLOCK - filled]
+            block[filled : filled + len(fitting)] = fitting
+            filled += len(fitting)
+            left = left[len(fitting) :]
+            if filled == BLOCK:
+                yield block
+                block, filled = np.empty_like(block), 0
+    if filled:
+        yield block[:filled]
 
 
 def to_float(pcm: Pcm) -> Samples:
@@ -33,12 +48,6 @@ def to_float(pcm: Pcm) -> Samples:
     samples = pcm.astype(np.float32)
     samples *= -1 / np.iinfo(pcm.dtype).min
     return samples
-
-
-def float_blocks(pcm: Pcm16) -> Iterator[Samples]:
-    """``blocks`` of 16-bit samples, converted one at a time."""
-    for start in range(0, len(pcm), BLOCK):
-        yield to_float(pcm[start : start + BLOCK])
 
 
 def to_integers(samples: Samples, bit_depth: int = 16) -> Pcm:
@@ -50,13 +59,3 @@ def to_integers(samples: Samples, bit_depth: int = 16) -> Pcm:
     if bit_depth == BIT_DEPTHS[0]:
         return samples.astype(np.int16)
     return samples.astype(np.int32) << 8
-
-
-def quantise(parts: Iterable[Samples], frames: int) -> Pcm16:
-    """Round *parts*, *frames* in all, to 16 bit."""
-    pcm = np.empty((frames, CHANNELS), np.int16)
-    start = 0
-    for part in parts:
-        pcm[start : start + len(part)] = to_integers(part.copy())
-        start += len(part)
-    return pcm

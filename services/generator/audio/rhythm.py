@@ -39,11 +39,6 @@ class Rhythm:
     """0 to 1: how much the onsets are like themselves one to eight beats later."""
 
 
-def rhythm(clip: Pcm16, expected: Expected | None = None) -> Rhythm | None:
-    """Tempo and beat of a track of one clip; see `rhythms`."""
-    return rhythms([clip], expected)[0]
-
-
 def rhythms(clips: Iterable[Pcm16], expected: Expected | None = None) -> list[Rhythm | None]:
     """Tempo and beat of each clip of a track, of shape (frames, 2): one tempo for all.
 

@@ -1,6 +1,6 @@
 """Hears what a lossy encoder makes, while it makes it: decodes its packets beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from queue import SimpleQueue
@@ -11,11 +11,13 @@ import av
 import numpy as np
 
 from services.generator.audio.loudness import Peaks, cell_peaks
-from services.generator.audio.pcm import BLOCK, RATE, Samples
+from services.generator.audio.pcm import RATE, Pcm, Samples, in_blocks, to_float
 
 Decoder = Literal["aac", "mp3float", "opus"]
 
 _LAYOUT: Final = "stereo"
+_SOFT: Final = 1e-4
+"""A block 40 dB below the loudest: what a codec leaves out of it is not missed."""
 
 
 class Monitor:
@@ -33,6 +35,8 @@ class Monitor:
         self._delay = delay
         self._packets: SimpleQueue[av.Packet[Any] | None] = SimpleQueue()
         self._thread = ThreadPoolExecutor(1)
+        self._given: list[float] = []
+        self._left: list[float] = []
 
     def __enter__(self) -> Self:
         """Start to listen."""
@@ -49,6 +53,12 @@ class Monitor:
         self._packets.put(None)
         self._thread.shutdown()
 
+    def beside(self, blocks: Iterable[Pcm]) -> Iterator[Pcm]:
+        """*blocks* for the encoder, a ``BLOCK`` each: ``kept`` compares with them what is heard."""
+        for block in blocks:
+            self._given.append(_energy(to_float(block)))
+            yield block
+
     def feed(self, packet: "av.Packet[Any]") -> None:
         """Hand over the next packet; does not wait."""
         self._packets.put(packet)
@@ -58,21 +68,29 @@ class Monitor:
         self._packets.put(None)
         return self._peaks.result()
 
+    def kept(self) -> float:
+        """The least share of its energy that a block still had; call it after ``peaks``."""
+        least = _SOFT * max(self._given, default=0.0)
+        pairs = zip(self._given, self._left, strict=False)
+        return min((left / given for given, left in pairs if given > least), default=1.0)
+
     def _heard(self) -> Iterator[Samples]:
-        """What was decoded, from the tape's first frame on, in pieces of about a block."""
-        pending: list[Samples] = []
+        """What was decoded, from the tape's first frame on."""
+        for block in in_blocks(self._from_first()):
+            self._left.append(_energy(block))
+            yield block
+
+    def _from_first(self) -> Iterator[Samples]:
         skip = self._delay
         for piece in self._decoded():
-            kept = piece[skip:]
-            skip -= len(piece) - len(kept)
-            pending.append(kept)
-            if sum(map(len, pending)) >= BLOCK:
-                yield np.concatenate(pending)
-                pending.clear()
-        if any(map(len, pending)):
-            yield np.concatenate(pending)
+            yield piece[skip:]
+            skip = max(0, skip - len(piece))
 
     def _decoded(self) -> Iterator[Samples]:
         for packet in chain(iter(self._packets.get, None), [None]):
             for frame in self._decoder.decode(packet):
                 yield cast("Samples", frame.to_ndarray()).T
+
+
+def _energy(block: Samples) -> float:
+    return float(np.einsum("ij,ij->", block, block))

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from services.generator.audio.pcm import RATE, Pcm16
+from services.generator.audio.rhythm import Rhythm, rhythms
+from services.generator.audio.tempo import Expected
 
 _HIT = RATE // 20
 
@@ -36,6 +38,11 @@ def kit(seconds: float, bpm: float, bar: Mapping[float, str]) -> Pcm16:
         ),
         np.zeros((round(seconds * RATE), 2), np.int16),
     )
+
+
+def rhythm(clip: Pcm16, expected: Expected | None = None) -> Rhythm | None:
+    """What is heard in a track of one clip."""
+    return rhythms([clip], expected)[0]
 
 
 ROCK = {90.0: "x...x...", 400.0: "..x...x.", 7000.0: "xxxxxxxx"}

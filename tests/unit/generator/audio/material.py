@@ -6,9 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.generator.audio.pcm import RATE, Samples, blocks
+from services.generator.audio.pcm import BLOCK, RATE, Pcm16, Samples
 
 Wave = NDArray[np.floating[Any]]
+
+
+def blocks(samples: Samples) -> Iterator[Samples]:
+    """Views of *samples*, each of ``BLOCK`` frames but the last."""
+    return (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))
+
+
+def pcm16(wave: Wave) -> Pcm16:
+    """*wave* rounded and clipped."""
+    return np.asarray(np.rint(wave * 32_768.0).clip(-32_768, 32_767), np.int16)
 
 
 class Piece:

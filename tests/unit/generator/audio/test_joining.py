@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from services.generator.audio.crossfade import crossfade
 from services.generator.audio.joining import Joined
-from services.generator.audio.pcm import BLOCK, RATE, Pcm16, Samples, blocks, quantise, to_float
-from services.generator.audio.rhythm import Rhythm, rhythm
+from services.generator.audio.pcm import BLOCK, RATE, Pcm16, Samples, to_float
+from services.generator.audio.rhythm import Rhythm
 from services.generator.audio.timeline import Segment, Timeline, plan
 from tests.unit.generator.audio import beats, composed, material
 
@@ -25,10 +25,6 @@ EXCERPT = 10 * RATE
 
 def played(clips: Sequence[Pcm16], timeline: Timeline, *, remove_offset: bool = True) -> Samples:
     return np.concatenate(list(Joined(clips, timeline, remove_offset=remove_offset).blocks()))
-
-
-def pcm(wave: Samples) -> Pcm16:
-    return quantise(blocks(wave), len(wave))
 
 
 def centred(clip: Pcm16) -> Samples:
@@ -65,7 +61,7 @@ def excerpts(style: str, tempo: str) -> list[Pcm16]:
 def test_joins_keep_their_level_and_make_no_step(style: str, tempo: str) -> None:
     """34 joins of each family: music in one key and tempo, which is the hardest."""
     clips = excerpts(style, tempo)
-    heard = [rhythm(clip, None) for clip in clips]
+    heard = [beats.rhythm(clip) for clip in clips]
     steps = [steepest(to_float(clip)) for clip in clips]
     pairs = list(itertools.permutations(range(len(clips)), 2))[:34]
     for number, (i, j) in enumerate(pairs):
@@ -147,7 +143,7 @@ def test_beats_stay_on_one_grid_through_a_join() -> None:
 
 @pytest.mark.parametrize("frames", [1, 479, BLOCK, BLOCK + 1, 7 * RATE + 13])
 def test_blocks_are_whole_but_the_last(frames: int) -> None:
-    clip = pcm(material.pink(8))
+    clip = material.pcm16(material.pink(8))
     joined = Joined([clip], plan(frames, [len(clip)], [None]))
     sizes = [len(block) for block in joined.blocks()]
     assert joined.frames == sum(sizes) == frames
@@ -156,7 +152,7 @@ def test_blocks_are_whole_but_the_last(frames: int) -> None:
 
 
 def test_every_reading_is_the_same_whatever_became_of_the_last() -> None:
-    clips = [pcm(material.pink(8, seed)) for seed in (1, 2)]
+    clips = [material.pcm16(material.pink(8, seed)) for seed in (1, 2)]
     originals = [clip.copy() for clip in clips]
     joined = Joined(clips, plan(13 * RATE, [len(clip) for clip in clips], [None] * 2))
     first = np.concatenate(list(joined.blocks()))
@@ -168,7 +164,7 @@ def test_every_reading_is_the_same_whatever_became_of_the_last() -> None:
 
 
 def test_two_readings_may_go_on_at_a_time() -> None:
-    clips = [pcm(material.pink(8, seed)) for seed in (1, 2)]
+    clips = [material.pcm16(material.pink(8, seed)) for seed in (1, 2)]
     joined = Joined(clips, plan(13 * RATE, [len(clip) for clip in clips], [None] * 2))
     pairs = zip(joined.blocks(), joined.blocks(), strict=True)
     assert all(one is not other and np.array_equal(one, other) for one, other in pairs)
@@ -176,7 +172,7 @@ def test_two_readings_may_go_on_at_a_time() -> None:
 
 @pytest.mark.parametrize(("seconds", "fade"), [(30, 2.5), (5, 0.6), (1, 0.12)])
 def test_one_clip_is_untouched_but_for_its_fades(seconds: int, fade: float) -> None:
-    clip = pcm(material.offset(32))
+    clip = material.pcm16(material.offset(32))
     wave = played([clip], plan(seconds * RATE, [len(clip)], [None]), remove_offset=False)
     inside = slice(round(0.010 * RATE), round((seconds - fade) * RATE))
     assert np.array_equal(wave[inside], to_float(clip)[inside])
@@ -195,7 +191,10 @@ def test_the_fades_are_raised_cosines() -> None:
 
 
 def test_offset_is_removed_from_each_clip_by_itself() -> None:
-    clips = [pcm(material.pink(8, seed) * 0.3 + offset) for seed, offset in ((1, 0.2), (2, -0.3))]
+    clips = [
+        material.pcm16(material.pink(8, seed) * 0.3 + offset)
+        for seed, offset in ((1, 0.2), (2, -0.3))
+    ]
     timeline = plan(14 * RATE, [len(clip) for clip in clips], [None] * 2)
     for part in np.split(played(clips, timeline), 14)[:-2]:
         assert np.abs(part.mean(axis=0)).max() < 0.05
@@ -217,7 +216,7 @@ def test_segments_are_played_in_their_places() -> None:
 
 
 def test_five_minutes_take_little_memory() -> None:
-    clips = [pcm(material.pink(32.768))] * 10
+    clips = [material.pcm16(material.pink(32.768))] * 10
     lengths = [len(clip) for clip in clips]
     tracemalloc.start()
     try:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.generator.audio.key import key
-from services.generator.audio.pcm import RATE, Pcm16, blocks, quantise
+from services.generator.audio.pcm import RATE, Pcm16
 from tests.unit.generator.audio import composed, material
 
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -58,7 +58,7 @@ def test_all_clips_count_and_loud_ones_no_more() -> None:
 
 
 def test_there_is_no_key_in_noise_silence_or_nothing() -> None:
-    noise = quantise(blocks(material.pink(10)), 10 * RATE)
+    noise = material.pcm16(material.pink(10))
     assert key([noise]) is None
     assert key([np.zeros((10 * RATE, 2), np.int16)]) is None
     assert key([chord((0, 4, 7), 0, 0.1)]) is None

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from services.generator.audio import limiter
 from services.generator.audio.limiter import Gains
 from services.generator.audio.loudness import CELL, cell_peaks
-from services.generator.audio.pcm import BLOCK, RATE, Samples, blocks
+from services.generator.audio.pcm import BLOCK, RATE, Samples
 from tests.unit.generator.audio import material
+from tests.unit.generator.audio.material import blocks
 
 CELLS_PER_SECOND = RATE / CELL
 
@@ -86,6 +87,28 @@ def test_gain_is_linear_between_the_nodes(frames: int) -> None:
     assert out.shape == (frames, 2)
     assert np.abs(out[:, 0] - expected).max() < 1e-6
     assert np.array_equal(out[:, 0], out[:, 1])
+
+
+@pytest.mark.parametrize("frames", [1, CELL, BLOCK, BLOCK - 31])
+@pytest.mark.parametrize("moving", [True, False])
+def test_a_gain_that_rests_is_the_same_as_one_that_moves(moving: bool, frames: int) -> None:
+    wave = np.random.default_rng(5).uniform(-1, 1, (frames, 2)).astype(np.float32)
+    gains = np.full(-(-frames // CELL) + 1, 0.7, np.float32)
+    gains[-1] += np.spacing(gains[-1]) * moving  # next to nothing: but it takes the long way
+    made = wave.copy()
+    limiter.apply(made, gains)
+    assert made == pytest.approx(wave * np.float32(0.7), rel=2e-7)
+    assert np.array_equal(made, wave * np.float32(0.7)) or moving
+
+
+@pytest.mark.parametrize("at", [0, BLOCK // CELL // 2, BLOCK // CELL])
+def test_a_gain_that_moves_in_one_place_only_moves_there(at: int) -> None:
+    gains = np.ones(BLOCK // CELL + 1, np.float32)
+    gains[at] = 0.5
+    out = _applied(np.ones((BLOCK, 2), np.float32), gains)
+    expected = np.interp(np.arange(BLOCK) / CELL, np.arange(len(gains)), gains)
+    assert np.abs(out - expected[:, np.newaxis]).max() < 1e-6
+    assert (out < 1).any()
 
 
 @pytest.mark.parametrize("name", material.MATERIAL)

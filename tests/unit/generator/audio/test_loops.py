@@ -5,7 +5,7 @@ import pytest
 
 from services.generator.audio.joining import Joined
 from services.generator.audio.pcm import RATE, Pcm16, Samples, to_float
-from services.generator.audio.rhythm import Rhythm, rhythm
+from services.generator.audio.rhythm import Rhythm
 from services.generator.audio.timeline import Timeline, plan
 from tests.unit.generator.audio import beats, composed
 
@@ -33,7 +33,7 @@ def level(wave: Samples) -> float:
 def test_the_seam_is_the_clip_itself(style: str, tempo: str, seconds: float) -> None:
     """Four rounds of 20 loops: over each seam the samples run on as in the clip."""
     clip = composed.clip(style, tempo, 1)
-    timeline = plan(round(seconds * RATE), [len(clip)], [rhythm(clip)], loop=True)
+    timeline = plan(round(seconds * RATE), [len(clip)], [beats.rhythm(clip)], loop=True)
     wave = looped([clip], timeline)
     assert len(wave) == timeline.frames
     assert seconds - 2.5 < len(wave) / RATE < seconds + 1.3

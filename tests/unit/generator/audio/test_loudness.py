@@ -18,13 +18,11 @@ from services.generator.audio.pcm import (
     BLOCK,
     RATE,
     Samples,
-    blocks,
-    float_blocks,
-    quantise,
     to_float,
     to_integers,
 )
 from tests.unit.generator.audio import ffmpeg, material
+from tests.unit.generator.audio.material import blocks
 
 LENGTHS = [1, 17, CELL, CELL + 1, 19_200, RATE + 1, 3 * BLOCK - 31]
 
@@ -60,15 +58,15 @@ def test_true_peak_sees_between_the_samples(divisor: int, degrees: float) -> Non
 
 @pytest.mark.parametrize("name", material.MATERIAL)
 def test_agrees_with_the_ffmpeg_program(name: str) -> None:
-    pcm = quantise(blocks(material.MATERIAL[name](1.537)), round(1.537 * RATE))
+    pcm = material.pcm16(material.MATERIAL[name](1.537))
     judged = ffmpeg.measure(pcm)
-    heard = loudness(float_blocks(pcm))
+    heard = loudness(blocks(to_float(pcm)))
     assert heard.integrated == pytest.approx(judged.loudness_lufs, abs=0.01)
     assert heard.range == pytest.approx(judged.range_lu, abs=0.02)
     ended = np.concatenate([pcm, np.zeros((RATE // 5, 2), np.int16)])
     true_peak = ffmpeg.measure(ended).true_peak_dbtp
     rounding = 20 * np.log10(1 + 0.0006 / 10 ** (true_peak / 20))
-    assert cell_peaks(float_blocks(pcm)).max() == pytest.approx(true_peak, abs=rounding)
+    assert cell_peaks(blocks(to_float(pcm))).max() == pytest.approx(true_peak, abs=rounding)
 
 
 @pytest.mark.parametrize("name", material.MATERIAL)

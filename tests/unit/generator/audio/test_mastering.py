@@ -21,8 +21,6 @@ from services.generator.audio.pcm import (
     RATE,
     Pcm,
     Samples,
-    blocks,
-    quantise,
     to_float,
     to_integers,
 )
@@ -180,7 +178,7 @@ def test_very_short_tracks(frames: int, target: float | None) -> None:
 def test_nothing_is_changed_when_nothing_is_asked_for(bit_depth: int) -> None:
     wave = np.random.default_rng(5).uniform(-1, 1, (2 * RATE, 2)).astype(np.float32)
     wave[7] = (-1.0, 1.0)
-    source = quantise(blocks(wave), len(wave))
+    source = material.pcm16(wave)
     made = _master(to_float(source), MasterSpec(None, bit_depth=bit_depth))
     assert np.array_equal(made.pcm, source.astype(np.int32) << 16 if bit_depth == 24 else source)
     assert (made.plan.gain_db, made.plan.reduction_db, made.limited) == (0.0, 0.0, False)
@@ -210,6 +208,14 @@ def test_dither_is_triangular_and_two_steps_wide() -> None:
     assert shares == pytest.approx([1 / 8, 3 / 8, 3 / 8, 1 / 8], abs=0.005)
     for other in (noise[:, 1], np.roll(noise[:, 0], 1)):
         assert abs(np.vdot(noise[:, 0], other)) / len(noise) < 0.01 / 6
+
+
+def test_dither_is_the_difference_of_the_halves_of_a_raw_word() -> None:
+    noise = np.zeros((1000, 2), np.float32)
+    Dither(6).add(noise)
+    words = [int(word) for word in np.random.SFC64(6).random_raw(1000)]
+    parts = np.array([[word >> shift & 0xFFFF for shift in (0, 16, 32, 48)] for word in words])
+    assert np.array_equal(noise * 2**31, parts[:, :2] - parts[:, 2:])
 
 
 def test_dither_goes_on_from_block_to_block() -> None:

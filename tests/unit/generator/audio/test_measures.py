@@ -7,9 +7,10 @@ import pytest
 
 from services.generator.audio.loudness import CELL, cell_peaks
 from services.generator.audio.measures import measure
-from services.generator.audio.pcm import BLOCK, RATE, Pcm, Samples, blocks, to_float, to_integers
+from services.generator.audio.pcm import BLOCK, RATE, Pcm, Samples, to_float, to_integers
 from services.generator.audio.tape import Forecast, Tape, UnfinishedTape
 from tests.unit.generator.audio import ffmpeg, material, taped
+from tests.unit.generator.audio.material import blocks
 
 
 def _tape(wave: Samples, bit_depth: int = 16) -> tuple[Tape, Pcm]:
@@ -109,20 +110,22 @@ def test_the_highest_is_found_where_a_lower_one_was_foretold() -> None:
 
 
 def test_where_nothing_higher_was_foretold_no_peak_is_looked_for() -> None:
-    wave = material.between(2.0) * np.float32(0.5)
-    wave[:BLOCK] = material.sine(1.0, 997.0, -8.0)[:BLOCK]
+    wave = material.between(8 * BLOCK / RATE) * np.float32(0.5)
+    wave[: 2 * BLOCK] = 0  # or the louder one would ring into the first block
+    wave[:BLOCK] = material.sine(BLOCK / RATE, 1000.0, -8.0)
     tape = _foretold(wave, {0: -8.0})
     assert cell_peaks(map(to_float, tape.blocks())).max() > -7.0
     assert measure(tape).true_peak_dbtp == pytest.approx(-8.0, abs=0.05)
 
 
 def test_samples_higher_than_was_foretold_are_measured() -> None:
-    wave = material.sine(2.0, 997.0, -20.0)
+    wave = material.sine(8 * BLOCK / RATE, 997.0, -20.0)
     wave[7 * BLOCK + 100] = 0.9
     tape = _foretold(wave, {0: -19.99})
     assert measure(tape).true_peak_dbtp > 20 * np.log10(0.9) - 0.01
 
 
 def test_a_forecast_that_was_too_high_ends_in_what_is_there() -> None:
-    tape = _foretold(material.sine(2.0, 997.0, -20.0), dict.fromkeys(range(10), -1.0))
+    wave = material.sine(10 * BLOCK / RATE, 997.0, -20.0)
+    tape = _foretold(wave, dict.fromkeys(range(10), -1.0))
     assert measure(tape).true_peak_dbtp == pytest.approx(-20.0, abs=0.01)

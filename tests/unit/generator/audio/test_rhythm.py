@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from services.generator.audio import onsets as module
-from services.generator.audio.pcm import RATE, Pcm16, blocks, quantise
-from services.generator.audio.rhythm import CLEAR, Rhythm, overall, rhythm, rhythms
+from services.generator.audio.pcm import RATE, Pcm16
+from services.generator.audio.rhythm import CLEAR, Rhythm, overall, rhythms
 from services.generator.audio.tempo import Expected
 from tests.unit.generator.audio import beats, composed, material
+from tests.unit.generator.audio.beats import rhythm
 
 DRUMMED = ("instrumental", "rock", "electronic", "jazz")
 
@@ -172,7 +173,7 @@ def test_fast_eighths_are_not_counted_in_dotted_beats(bpm: float) -> None:
 def test_there_is_no_beat_in_noise_tones_and_silence(expected: Expected | None) -> None:
     dice = np.random.default_rng(3)
     for wave in (material.pink(20), material.sine(20), np.zeros((20 * RATE, 2), np.float32)):
-        assert rhythm(quantise(blocks(wave), len(wave)), expected) is None
+        assert rhythm(material.pcm16(wave), expected) is None
     for _ in range(5):
         assert rhythm(beats.hits(20, dice.uniform(0, 20, 40), 1000), expected) is None
 
