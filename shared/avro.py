@@ -17,6 +17,7 @@ from shared.messages import TrackEvent, TrackRequested
 TOPICS: Final[dict[str, type[BaseModel]]] = {
     "track-requests": TrackRequested,
     "track-events": TrackEvent,
+    "track-progress": TrackEvent,
 }
 _PRIMITIVES: Final = {str: "string", int: "long", float: "double", bool: "boolean"}
 

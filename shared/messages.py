@@ -20,10 +20,14 @@ ENDING_TYPES: Final = {
     "expired": "track.expired.v1",
 }
 """Job status at the end -> message type. A webhook's type is the same without ``.v1``."""
-LATER_TYPES: Final = frozenset(
-    {"track.queued.v1", "track.running.v1", "track.progress.v1", "batch.completed.v1"},
-)
-"""Reserved: they fit ``TrackEvent`` as it is."""
+LIVE_TYPES: Final = {
+    "queued": "track.queued.v1",
+    "running": "track.running.v1",
+    "progress": "track.progress.v1",
+}
+"""What happens before the end -> message type, on topic ``track-progress``."""
+LATER_TYPES: Final = frozenset({"batch.completed.v1"})
+"""Reserved: it fits ``TrackEvent`` as it is."""
 
 
 class Message(BaseModel):
@@ -138,7 +142,7 @@ class ErrorInfo(Message):
 
 
 class TrackEvent(Message):
-    """Something happened to a track (or, later, a batch): the event on topic ``track-events``."""
+    """Something happened to a track (or, later, a batch): ``track-events``, ``track-progress``."""
 
     type: str
     event_id: str = Field(min_length=1, max_length=200)
@@ -149,6 +153,10 @@ class TrackEvent(Message):
     sequence: int = Field(ge=0)
     occurred_at: AwareDatetime
     status: str
+    stage: str = ""
+    """What a running track is at; empty: nothing, or the event says none."""
+    progress: float = 0.0
+    """0 to 1, in the events of topic ``track-progress``."""
     style: str
     result: tuple[TrackResult, ...] = Field(default=(), max_length=1)
     error: tuple[ErrorInfo, ...] = Field(default=(), max_length=1)
@@ -173,7 +181,7 @@ def decode_request(data: bytes) -> TrackRequested:
 
 
 def decode_event(data: bytes) -> TrackEvent:
-    """Read one message of topic ``track-events``.
+    """Read one message of topic ``track-events`` or ``track-progress``.
 
     Raises:
         Malformed: the bytes are no such message.

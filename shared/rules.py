@@ -107,8 +107,10 @@ def clip_stored(track: Track) -> Track:
 def clips_usable(track: Track, share: float, now: datetime) -> Track:
     """So much (0 to 1) of the track's clips is there; progress never goes back."""
     start, end = PROGRESS[Stage.GENERATING], PROGRESS[Stage.MASTERING]
+    progress = max(track.progress, start + share * (end - start))
+    grows = progress > track.progress or track.stage is not Stage.GENERATING
     running = staged(track, Stage.GENERATING, now)
-    return replace(running, progress=max(track.progress, start + share * (end - start)))
+    return replace(running, progress=progress, sequence=track.sequence + grows)
 
 
 def file_ready(track: Track, audio: AudioObject) -> Track:

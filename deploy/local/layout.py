@@ -80,7 +80,9 @@ class Layout:
             "topics": {
                 "requests": env["REQUESTS_TOPIC"],
                 "events": env["EVENTS_TOPIC"],
+                "progress": env["PROGRESS_TOPIC"],
                 "requests_dead": f"{env['REQUESTS_TOPIC']}-dead",
                 "events_dead": f"{env['EVENTS_TOPIC']}-dead",
+                "progress_dead": f"{env['PROGRESS_TOPIC']}-dead",
             },
         }

@@ -21,7 +21,12 @@ def main() -> None:
     env = os.environ
     project = env["GCP_PROJECT"]
     _await(f"http://{env['PUBSUB_EMULATOR_HOST']}")
-    create_pubsub(project, requests=env["REQUESTS_TOPIC"], events=env["EVENTS_TOPIC"])
+    create_pubsub(
+        project,
+        requests=env["REQUESTS_TOPIC"],
+        events=env["EVENTS_TOPIC"],
+        progress=env["PROGRESS_TOPIC"],
+    )
     _await(env["STORAGE_EMULATOR_HOST"])
     create_buckets(project, env["INPUT_BUCKET"], env["OUTPUT_BUCKET"], region=env["GCP_REGION"])
 

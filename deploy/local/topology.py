@@ -13,13 +13,19 @@ from shared.gcp.storage import storage_client
 
 REQUESTS: Final = "track-requests"
 EVENTS: Final = "track-events"
+PROGRESS: Final = "track-progress"
 SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
 _ACK_DEADLINE: Final = 600
 _CLIP_DAYS: Final = 7
 
 
 def create_pubsub(
-    project: str, *, requests: str = REQUESTS, events: str = EVENTS, schemas: Path = SCHEMAS
+    project: str,
+    *,
+    requests: str = REQUESTS,
+    events: str = EVENTS,
+    progress: str = PROGRESS,
+    schemas: Path = SCHEMAS,
 ) -> None:
     """Make what is missing in the emulator; safe to repeat.
 
@@ -27,7 +33,7 @@ def create_pubsub(
     topic (``TOPIC-dead``) with its own (``TOPIC-dead-sub``); ``EVENTS-tap`` sees all events.
     """
     with _Admin(project) as admin:
-        for topic, schema in ((requests, REQUESTS), (events, EVENTS)):
+        for topic, schema in ((requests, REQUESTS), (events, EVENTS), (progress, PROGRESS)):
             admin.schema(topic, (schemas / f"{schema}.avsc").read_text())
             admin.topic(topic, schema=topic)
             admin.topic(f"{topic}-dead")

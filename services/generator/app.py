@@ -10,7 +10,7 @@ from services.generator.handler import Generator
 from services.generator.lyria import Lyria
 from services.generator.quota import Quota
 from services.generator.sweeper import TrackSweeper
-from shared import logs, shutdown
+from shared import live, logs, shutdown
 from shared.allowance import of_quota
 from shared.edge import new_app, push_route, sweep_route
 from shared.gcp.firestore import FirestoreStore
@@ -44,6 +44,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     generator = Generator(
         store=store,
         events=TopicPublisher(settings.gcp_project, settings.events_topic),
+        progress=TopicPublisher(
+            settings.gcp_project, settings.progress_topic, timeout=live.PATIENCE
+        ),
         prompts=BucketObjects(client, settings.input_bucket),
         clips=Clips(output, calls),
         finals=Finals(output),

@@ -16,6 +16,9 @@ class Settings(PushSettings):
     output_bucket: str = Field(description="Bucket of audio, metadata and clips (OUTPUT)")
     requests_topic: str = Field("track-requests", description="Topic that wakes the generator")
     events_topic: str = Field("track-events", description="Topic of endings")
+    progress_topic: str = Field(
+        "track-progress", description="Topic of live events and of webhooks that are due"
+    )
     vertex_endpoint: str = Field(
         "", description="Base URL of Vertex AI; empty: the region's own endpoint"
     )

@@ -11,6 +11,7 @@ from services.generator.claim import Claim, Lost, Refused, take
 from services.generator.clips import Clips
 from services.generator.finals import Finals
 from services.generator.finishing import Finishing
+from services.generator.reporter import Reporter
 from services.generator.sound import prepare
 from services.generator.stops import Ended, Parked, Stopping, obey
 from shared import rules, shutdown
@@ -42,6 +43,7 @@ class Generator:
         *,
         store: Store,
         events: Publisher,
+        progress: Publisher,
         prompts: Objects,
         clips: Clips,
         finals: Finals,
@@ -49,9 +51,13 @@ class Generator:
         slots: int,
         label: str = "",
     ) -> None:
-        """*slots*: tracks worked on at once in this process; *label*: the model's name in files."""
+        """*progress* carries live events; *slots*: tracks worked on at once in this process.
+
+        *label*: the model's name in files.
+        """
         self._store = store
         self._events = events
+        self._reporter = Reporter(progress)
         self._prompts = prompts
         self._clips = clips
         self._finals = finals
@@ -108,7 +114,7 @@ class Generator:
 
     def _work(self, claim: Claim, message: TrackRequested) -> None:
         try:
-            with claim.kept():
+            with claim.kept(), self._reporter.following(claim):
                 ending = self._attempt(claim, message)
         except Lost:
             log.info("claim lost")

@@ -23,8 +23,12 @@ class PublishFailed(RetryableError):
 class TopicPublisher:
     """One topic; thread-safe. The document's ``wake_at`` is what repeats a lost publication."""
 
-    def __init__(self, project: str, topic: str) -> None:
-        """Connect (lazily); PUBSUB_EMULATOR_HOST is honoured."""
+    def __init__(self, project: str, topic: str, *, timeout: float = _TIMEOUT) -> None:
+        """Connect (lazily); PUBSUB_EMULATOR_HOST is honoured.
+
+        *timeout*: seconds that one publication may take with all its repetitions.
+        """
+        self._timeout = timeout
         self._client = PublisherClient()
         self._topic = f"projects/{project}/topics/{topic}"
 
@@ -42,8 +46,8 @@ class TopicPublisher:
                 self._client,
                 topic=self._topic,
                 messages=[PubsubMessage(data=data, attributes=dict(attributes))],
-                retry=Retry(initial=0.1, timeout=_TIMEOUT),
-                timeout=_TIMEOUT,
+                retry=Retry(initial=0.1, timeout=self._timeout),
+                timeout=self._timeout,
             )
         except (GoogleAPICallError, RetryError) as exc:
             raise PublishFailed(f"publish to {self._topic}: {type(exc).__name__}") from exc

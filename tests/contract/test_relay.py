@@ -20,8 +20,9 @@ from deploy.local.keys import PUSH_ACCOUNT, SCHEDULER_ACCOUNT
 from deploy.local.process import free_port
 from deploy.local.tools import ensure_tools
 from deploy.local.topology import create_pubsub
-from shared.messages import encode
+from shared.messages import encode, event_attributes
 from tests.support.emulation import Emulators
+from tests.support.messages import completed_event
 from tests.support.processes import running
 from tests.support.relay import Relay, relaying
 from tests.support.target import Delivery, Target
@@ -290,3 +291,12 @@ def test_the_relay_outlives_emulator_and_service(
                 deliveries(service, "second", 1)
     finally:
         emulator.stop()
+
+
+@pytest.mark.parametrize("topic", ["track-events", "track-progress"])
+def test_endings_and_live_events_take_the_same_path(relay: Relay, topic: str) -> None:
+    event = completed_event().model_copy(update={"request_id": topic})
+    relay.topics.publish(topic, encode(event), event_attributes(event, "tests"))
+    (sent,) = deliveries(relay.service, topic, 1)
+    assert sent.path == "/events/tracks"
+    assert sent.body["subscription"].endswith(f"/eventarc-{topic}")

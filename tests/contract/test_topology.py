@@ -26,7 +26,8 @@ def test_twice_makes_the_same_topics_once(opened: Topics) -> None:
     found = publisher.list_topics(project=f"projects/{opened.project}")
     names = sorted(topic.name.rpartition("/")[2] for topic in found)
     publisher.transport.close()
-    assert names == ["track-events", "track-events-dead", "track-requests", "track-requests-dead"]
+    topics = ("track-events", "track-progress", "track-requests")
+    assert names == sorted([*topics, *(f"{topic}-dead" for topic in topics)])
 
 
 def test_every_subscription_listens_to_its_topic(opened: Topics) -> None:
@@ -36,8 +37,10 @@ def test_every_subscription_listens_to_its_topic(opened: Topics) -> None:
     assert {s.name.rpartition("/")[2]: s.topic.rpartition("/")[2] for s in found} == {
         "eventarc-track-requests": "track-requests",
         "eventarc-track-events": "track-events",
+        "eventarc-track-progress": "track-progress",
         "track-requests-dead-sub": "track-requests-dead",
         "track-events-dead-sub": "track-events-dead",
+        "track-progress-dead-sub": "track-progress-dead",
         "track-events-tap": "track-events",
     }
 

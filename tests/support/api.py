@@ -28,6 +28,9 @@ from tests.support.tracks import SOURCE, TIMING
 BASE = "https://api.example"
 GOOD = {"prompt": "warm strings at dawn", "duration_seconds": 20}
 SUBSCRIPTION = "eventarc-track-requests"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"""Signs for those who have no secret of their own."""
+MAIN_KEY = "bWFpbiBrZXkgb2YgdGhlIHRlc3RzOiAzMiBieXRlcyE="
 
 
 def failed() -> Ending:
@@ -79,6 +82,8 @@ class Api:
             "public_url": f"{BASE}/",
             "signing_account": SIGNER_ACCOUNT,
             "iam_endpoint": self.storage_url,
+            "webhook_secret": SECRET,
+            "webhook_main_keys": MAIN_KEY,
         }
         return Settings(**(known | changes))
 

@@ -21,7 +21,7 @@ from shared.events import Delivery
 from shared.gcp.firestore import FirestoreStore
 from shared.gcp.storage import BucketObjects
 from shared.messages import encode
-from shared.ports import Update
+from shared.ports import Publisher, Update
 from shared.sweep import sweep
 from shared.timing import Timing
 from shared.track import TRACKS, Track
@@ -54,7 +54,10 @@ class Bench:
         self.bucket = bucket
         self.events = Outbox()
         self.requests = Outbox()
-        self.tracks = Tracks(store=store, requests=Outbox(), events=Outbox(), timing=TIMING)
+        self.progress: Publisher = Outbox()
+        self.tracks = Tracks(
+            store=store, requests=Outbox(), events=Outbox(), progress=Outbox(), timing=TIMING
+        )
 
     def generator(
         self, model: MusicModel, timing: Timing = TIMING, bucket: Any = None, slots: int = 4
@@ -63,6 +66,7 @@ class Bench:
         return Generator(
             store=self.store,
             events=self.events,
+            progress=self.progress,
             prompts=self.bucket,
             clips=Clips(
                 bucket, Calls(bucket, model, Quota(self.allowance, timing), timing, at_once=8)

@@ -36,8 +36,8 @@ def poison(topic: str) -> list[bytes]:
     else:
         good = {
             "type": "track.failed.v1", "event_id": "e", **base, "batch_id": "",
-            "occurred_at": stamp, "status": "failed", "style": "jazz", "result": [], "error": [],
-            "metadata": {},
+            "occurred_at": stamp, "status": "failed", "stage": "", "progress": 0.0,
+            "style": "jazz", "result": [], "error": [], "metadata": {},
         }  # fmt: skip
         error = {"code": "c", "message": "m", "cure": "c", "retryable": False}
         bad = [{"event_id": ""}, {"run": 0}, {"occurred_at": "never"}, {"error": [error, error]}]

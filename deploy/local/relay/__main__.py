@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 from deploy.local import keys
 from deploy.local.faults import Faults
@@ -17,22 +17,25 @@ from deploy.local.relay.spoil import ACTIONS, FIELDS
 from deploy.local.relay.subscription import Subscription, names
 from deploy.local.relay.tokens import Form, Tokens
 
-_ROUTES = {
-    "generator": ("requests", "REQUESTS_TOPIC", "track-requests", "/events/requests"),
-    "notifier": ("events", "EVENTS_TOPIC", "track-events", "/events/tracks"),
+_ROUTES: Final = {
+    "requests": ("generator", "REQUESTS_TOPIC", "track-requests", "/events/requests"),
+    "events": ("notifier", "EVENTS_TOPIC", "track-events", "/events/tracks"),
+    "progress": ("notifier", "PROGRESS_TOPIC", "track-progress", "/events/tracks"),
 }
+"""Hop -> service, the variable that names the topic, its default, and the path pushed to."""
+_SERVICES: Final = ("generator", "notifier")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Push both topics and sweep both services; the settings are arguments and environment."""
+    """Push all topics and sweep both services; the settings are arguments and environment."""
     options = _options(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.data.mkdir(parents=True, exist_ok=True)
     keys.ensure(options.keys)
     tokens = Tokens(keys.oidc(options.keys))
     faults = Faults(options.data, FIELDS, ACTIONS)
-    pushers = [_pusher(options, service, tokens, faults) for service in _ROUTES]
-    jobs = [_job(options, service, tokens, faults) for service in _ROUTES]
+    pushers = [_pusher(options, hop, tokens, faults) for hop in _ROUTES]
+    jobs = [_job(options, service, tokens, faults) for service in _SERVICES]
     running: list[Pusher | SweepJob] = [*pushers, *jobs]
     for one in running:
         one.start()
@@ -53,15 +56,15 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of faults.jsonl")
     parser.add_argument("--keys", type=Path, required=True, help="folder of the signing keys")
     parser.add_argument("--token-form", choices=get_args(Form), default="signed")
-    for service in _ROUTES:
+    for service in _SERVICES:
         parser.add_argument(f"--{service}", required=True, metavar="URL", help="its base URL")
         parser.add_argument(f"--{service}-audience", help="default: the base URL")
         parser.add_argument(f"--{service}-mode", choices=get_args(Mode), default="eventarc")
     return parser.parse_args(argv)
 
 
-def _pusher(options: argparse.Namespace, service: str, tokens: Tokens, faults: Faults) -> Pusher:
-    hop, variable, default, path = _ROUTES[service]
+def _pusher(options: argparse.Namespace, hop: str, tokens: Tokens, faults: Faults) -> Pusher:
+    service, variable, default, path = _ROUTES[hop]
     project = os.environ.get("GCP_PROJECT", "motif-local")
     source = Subscription(names(project, os.environ.get(variable, default)))
     base, audience = _target(options, service)

@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
-from deploy.local.environment import environment, service_environment, webhook_secret
+from deploy.local.environment import (
+    environment,
+    main_key,
+    service_environment,
+    webhook_secret,
+)
 from deploy.local.layout import Layout, state_folder
 from deploy.local.ports import DEFAULTS
 from services.generator.config import Settings as Generator
 from services.ingest.config import Settings as Ingest
 from services.notifier.config import Settings as Notifier
+from shared.vault import Vault
 
 
 @pytest.fixture
@@ -24,7 +30,7 @@ def test_what_the_caller_set_wins_over_defaults_but_not_over_addresses(layout: L
         "GCP_PROJECT": "mine",
         "VERTEX_ENDPOINT": "http://127.0.0.1:9",
         "LYRIA_QUOTA_PER_MINUTE": "",
-        "WEBHOOK_ALLOWED_TARGETS": "http://127.0.0.1:7",
+        "WEBHOOK_ALLOWED_TARGETS": "10.1.2.3:80",
         "PUBSUB_EMULATOR_HOST": "localhost:8085",
         "FIRESTORE_EMULATOR_HOST": "elsewhere:1",
         "PUSH_AUTH": "platform",
@@ -41,7 +47,7 @@ def test_what_the_caller_set_wins_over_defaults_but_not_over_addresses(layout: L
         "GCP_PROJECT": "mine",
         "VERTEX_ENDPOINT": "http://127.0.0.1:9",
         "LYRIA_QUOTA_PER_MINUTE": "600",
-        "WEBHOOK_ALLOWED_TARGETS": "http://127.0.0.1:7,http://127.0.0.1:8091",
+        "WEBHOOK_ALLOWED_TARGETS": "10.1.2.3:80,127.0.0.0/8,::1/128,localhost",
         "PUBSUB_EMULATOR_HOST": "127.0.0.1:8085",
         "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8086",
         "PUSH_AUTH": "verify",
@@ -68,6 +74,18 @@ def test_each_service_can_start_with_it(
         assert made.push_audience == layout.url(name)
 
 
+def test_a_receiver_on_this_machine_may_be_called(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = environment(layout, {"WEBHOOK_ALLOWED_TARGETS": "receiver:9000"})
+    for variable, value in service_environment("notifier", layout, given).items():
+        monkeypatch.setenv(variable, value)
+    targets = Notifier().targets
+    for host in ("127.0.0.1:5000", "localhost:5000", "[::1]:5000", "receiver:9000"):
+        targets.check(f"http://{host}/hook")
+    targets.check_addresses("http://localhost:5000/", ["127.0.0.1", "::1"])
+
+
 def test_the_secret_is_made_once_and_is_private(tmp_path: Path) -> None:
     file = tmp_path / "webhook_secret"
 
@@ -76,6 +94,19 @@ def test_the_secret_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
     assert webhook_secret(file) == secret
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_main_key_is_made_once_and_is_private(layout: Layout) -> None:
+    env = environment(layout, {})
+    key = env["WEBHOOK_MAIN_KEYS"]
+
+    assert not Vault(key).shut
+    assert environment(layout, {})["WEBHOOK_MAIN_KEYS"] == key
+    assert environment(layout, {"WEBHOOK_MAIN_KEYS": "mine"})["WEBHOOK_MAIN_KEYS"] == "mine"
+    (file,) = (file for file in layout.state.iterdir() if file.read_text().strip() == key)
+    assert main_key(file) == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert key not in json.dumps(layout.describe(env))
 
 
 def test_the_description_has_what_others_rely_on(layout: Layout) -> None:

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -67,6 +67,11 @@ class Shelf:
 
     def pass_by(self, time: float) -> None:
         self.calendar.time += seconds(time)
+
+    def find(
+        self, collection: Collection[T], equal: Mapping[str, Any], **_: Any
+    ) -> Sequence[Snapshot[T]]:
+        raise NotImplementedError
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,8 @@ def test_the_committed_schemas_are_the_generated_ones(tmp_path: Path) -> None:
     written = {path.name: path.read_text() for path in tmp_path.iterdir()}
     committed = {path.name: path.read_text() for path in SCHEMAS.iterdir()}
     assert committed == written
-    assert {path.stem for path in SCHEMAS.iterdir()} == {"track-requests", "track-events"}
+    topics = {"track-requests", "track-events", "track-progress"}
+    assert {path.stem for path in SCHEMAS.iterdir()} == topics
 
 
 @given(requests())
@@ -51,6 +52,7 @@ def test_a_message_writes_every_field_of_its_schema() -> None:
     for topic, message in (
         ("track-requests", track_requested("x")),
         ("track-events", completed_event()),
+        ("track-progress", completed_event()),
     ):
         assert list(json.loads(encode(message))) == names(avro.TOPICS[topic])
 
