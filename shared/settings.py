@@ -1,12 +1,16 @@
 """Settings that more than one service has; each field is one environment variable."""
 
-from typing import Literal
+from functools import cached_property
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.auth import PushAuth
+from shared.targets import Targets
 from shared.timing import Timing
+from shared.vault import Vault
 
 
 class CommonSettings(BaseSettings):
@@ -37,6 +41,62 @@ class CommonSettings(BaseSettings):
         if self.k_service and self.time_scale != 1:
             raise ValueError("TIME_SCALE is for tests: in the cloud leases have their full length")
         return Timing().scaled(self.time_scale).check()
+
+
+class SecretSettings(CommonSettings):
+    """What a service needs that makes webhook secrets, or signs with them."""
+
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="`whsec_` secrets, newest first, by blanks, of tenants that have none"
+        " of their own",
+    )
+    webhook_main_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Main keys (32 bytes as base64), newest first, by blanks or commas, that"
+        " webhook secrets are sealed under; required on Cloud Run",
+    )
+
+    @field_validator("webhook_main_keys")
+    @classmethod
+    def _main_keys_fit(cls, value: SecretStr) -> SecretStr:
+        Vault(value.get_secret_value())
+        return value
+
+    @model_validator(mode="after")
+    def _secrets_are_kept_in_the_cloud(self) -> Self:
+        if self.k_service and Vault(self.webhook_main_keys.get_secret_value()).shut:
+            raise ValueError("WEBHOOK_MAIN_KEYS is missing: webhook secrets could not be stored")
+        return self
+
+
+class TargetSettings(CommonSettings):
+    """What a service needs that judges the targets of webhooks."""
+
+    public_url: str = Field(
+        pattern="^https?://", description="Base URL that clients reach the API under"
+    )
+    webhook_allowed_targets: str = Field(
+        "",
+        description="Targets of webhooks that may do without TLS, public address and usual port:"
+        " `host`, `host:port`, addresses and CIDR blocks, by commas",
+    )
+    webhook_refused_hosts: str = Field(
+        "",
+        description="Our services' own hosts, by commas, `*` for any part: no webhook goes there,"
+        " nor to the host of `PUBLIC_URL`",
+    )
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Both lists, read."""
+        own = urlsplit(self.public_url).hostname or ""
+        return Targets(self.webhook_allowed_targets, f"{self.webhook_refused_hosts},{own}")
+
+    @model_validator(mode="after")
+    def _targets_can_be_read(self) -> Self:
+        assert self.targets  # noqa: S101 - made here, so that it fails at start
+        return self
 
 
 class PushSettings(CommonSettings):
