@@ -20,6 +20,8 @@ class Collection(Generic[T]):
 
     name: str
     type: type[T]
+    stamp: str = ""
+    """A field that only the store writes: its own time of the commit that made the document."""
 
     @cached_property
     def adapter(self) -> TypeAdapter[T]:
@@ -77,6 +79,24 @@ class Store(Protocol):
 
     def due(self, collection: Collection[T], now: datetime, limit: int) -> Sequence[Snapshot[T]]:
         """Documents whose ``wake_at`` is not after *now*, oldest first.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+
+    def find(
+        self,
+        collection: Collection[T],
+        equal: Mapping[str, Any],
+        *,
+        order: str = "",
+        after: tuple[datetime, str] | None = None,
+        limit: int,
+    ) -> Sequence[Snapshot[T]]:
+        """Documents whose fields equal *equal*, at most *limit*.
+
+        *order* is a field of times: earliest first, then by id. *after*: only what comes behind
+        the document with that time and id, of which none needs to be there.
 
         Raises:
             StoreUnavailable: no answer.

@@ -1,7 +1,7 @@
 """The track document: all mutable state of one request, and the types it is made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -187,43 +187,5 @@ class UsageRow:
     ended_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One POST of a webhook, as it went."""
-
-    number: int
-    started_at: datetime
-    milliseconds: int
-    status: int = 0
-    """The HTTP status; 0: no answer."""
-    code: str = ""
-    """What went wrong, in one word; empty for a plain HTTP status."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One webhook on its way: the same bytes on each attempt."""
-
-    event_id: str
-    request_id: str
-    tenant: str
-    webhook_id: str
-    url: str
-    body: bytes
-    created_at: datetime
-    state: str = "pending"
-    """pending, delivered or exhausted; ``delivered`` is final."""
-    failed: int = 0
-    """Attempts that have failed."""
-    starts: int = 0
-    """Starts of the present attempt; two without a result count as a failure."""
-    holder: str = ""
-    lease_expires_at: datetime | None = None
-    wake_at: datetime | None = None
-    attempts: tuple[Attempt, ...] = field(default=())
-    expire_at: datetime | None = None
-
-
 TRACKS: Final = Collection("tracks", Track)
 USAGE: Final = Collection("usage", UsageRow)
-DELIVERIES: Final = Collection("deliveries", Delivery)

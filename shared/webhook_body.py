@@ -1,12 +1,10 @@
-"""What a webhook says: Standard Webhooks 1.0.0 payload, thin, made once per ending."""
+"""What a webhook says: Standard Webhooks 1.0.0 payload, thin, made once per event."""
 
-import base64
-import hashlib
 from typing import Final
 
 from pydantic import AwareDatetime, BaseModel
 
-from shared.messages import ErrorInfo, TrackEvent
+from shared.messages import ENDING_TYPES, ErrorInfo, TrackEvent
 
 MAX_BYTES: Final = 4096
 """A body that would be longer leaves out the caller's metadata, which ``links.self`` has."""
@@ -32,7 +30,7 @@ class Links(BaseModel):
 
 
 class TrackData(BaseModel):
-    """An ended track; what was measured is null without audio, ``error`` with it.
+    """A track; what was measured is null without audio, ``error`` with it.
 
     ``metadata`` is null where it would make the body longer than ``MAX_BYTES``.
     """
@@ -40,6 +38,9 @@ class TrackData(BaseModel):
     request_id: str
     run: int
     status: str
+    stage: str | None
+    progress: float | None
+    """0 to 1; null for an ended track."""
     style: str
     metadata: dict[str, str] | None
     duration_seconds: float | None
@@ -52,17 +53,11 @@ class TrackData(BaseModel):
 
 
 class Webhook(BaseModel):
-    """The payload; ``timestamp`` is when the track ended."""
+    """The payload; ``timestamp`` is when it happened."""
 
     type: str
     timestamp: AwareDatetime
     data: TrackData
-
-
-def webhook_id(event_id: str) -> str:
-    """The same for every attempt and redelivery of one event; holds no dot."""
-    digest = hashlib.sha256(event_id.encode()).digest()
-    return "msg_" + base64.b32encode(digest).decode().rstrip("=").lower()
 
 
 def webhook_type(message_type: str) -> str:
@@ -90,6 +85,8 @@ def _data(event: TrackEvent, link: str) -> TrackData:
         request_id=event.request_id,
         run=event.run,
         status=event.status,
+        stage=event.stage or None,
+        progress=None if event.type in ENDING_TYPES.values() else round(event.progress, 3),
         style=event.style,
         metadata=event.metadata,
         duration_seconds=round(result.duration_seconds, 6) if result else None,

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 from flask import request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from services.ingest.submission import CURES, Submission
 from shared.edge import read_body
 from shared.problems import Problem
-from shared.targets import check_target
+from shared.targets import Targets
+
+M = TypeVar("M", bound=BaseModel)
 
 MAX_BODY: Final = 32 * 1024
 _DEPTH: Final = 8
@@ -77,36 +80,60 @@ def _deep(value: Any, levels: int) -> bool:
     return levels == 0 or any(_deep(item, levels - 1) for item in value)
 
 
-def parse(body: dict[str, Any], allowed_targets: frozenset[str]) -> Submission:
+def parse(body: dict[str, Any], targets: Targets) -> Submission:
     """Check one submission.
 
     Raises:
         Problem: 400 with the first wrong field on top, and the first twenty in ``errors``.
     """
-    try:
-        submission = Submission.model_validate(body)
-    except ValidationError as exc:
-        errors = [_error(error) for error in exc.errors(include_url=False, include_input=False)]
-        raise _problem(list({e["field"]: e for e in reversed(errors)}.values())[::-1]) from None
+    submission = validated(Submission, body, CURES)
     if submission.callback_url:
-        try:
-            check_target(submission.callback_url, allowed_targets)
-        except ValueError as exc:
-            raise _problem([_refusal("callback_url", str(exc))]) from None
+        check_callback(submission.callback_url, targets)
     return submission
 
 
-def _error(error: Any) -> dict[str, str]:
+def check_callback(url: str, targets: Targets) -> None:
+    """Return when ``callback_url`` may be called.
+
+    Raises:
+        Problem: 400, it may not.
+    """
+    try:
+        targets.check(url)
+    except ValueError as exc:
+        raise _problem([_refusal("callback_url", str(exc))]) from None
+
+
+def validated(model: type[M], body: dict[str, Any], cures: Mapping[str, str]) -> M:
+    """*body* as a *model*; *cures*: for each of its fields, what to send instead.
+
+    Raises:
+        Problem: 400 with the first wrong field on top, and the first twenty in ``errors``.
+    """
+    try:
+        return model.model_validate(body)
+    except ValidationError as exc:
+        found = exc.errors(include_url=False, include_input=False)
+        errors = [_error(error, cures) for error in found]
+        raise _problem(list({e["field"]: e for e in reversed(errors)}.values())[::-1]) from None
+
+
+def _error(error: Any, cures: Mapping[str, str]) -> dict[str, str]:
     field = str(next(iter(error["loc"]), "body"))  # no place: a name that is no Unicode text
     if error["type"] == "extra_forbidden":
-        return _refusal(field, "is not a field of this request", "unknown_field")
+        return _refusal(field, "is not a field of this request", "unknown_field", cures)
     if error["type"] == "missing":
-        return _refusal(field, "is missing", "missing_field")
-    return _refusal(field, error["msg"].removeprefix("Value error, "))
+        return _refusal(field, "is missing", "missing_field", cures)
+    return _refusal(field, error["msg"].removeprefix("Value error, "), cures=cures)
 
 
-def _refusal(field: str, detail: str, code: str = "invalid_field") -> dict[str, str]:
-    cure = CURES.get(field, f"Leave it out; the fields are: {', '.join(CURES)}.")
+def _refusal(
+    field: str,
+    detail: str,
+    code: str = "invalid_field",
+    cures: Mapping[str, str] = CURES,
+) -> dict[str, str]:
+    cure = cures.get(field, f"Leave it out; the fields are: {', '.join(cures)}.")
     return {"field": field, "code": code, "detail": detail, "cure": cure}
 
 

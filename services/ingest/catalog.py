@@ -4,11 +4,13 @@ from typing import Final
 
 from shared.messages import TrackRequest
 from shared.models import MODELS
+from shared.webhooks import LIVE_EVENTS, TERMINAL_EVENTS
 
 STYLES: Final = ("instrumental", "ambient", "classical", "rock", "electronic", "jazz")
 TEMPO_WORDS: Final = ("slow", "moderate", "fast")
 BPM: Final = range(40, 221)
-ENDINGS: Final = ("track.completed", "track.failed", "track.cancelled", "track.expired")
+EVENTS: Final = (*TERMINAL_EVENTS, *LIVE_EVENTS)
+"""What ``callback_events`` may name; when it is left out, all but the live ones."""
 FORMATS: Final = ("wav", "flac", "mp3", "ogg", "m4a")
 DEFAULT_FORMATS: Final = ("wav",)
 BIT_DEPTHS: Final = (16, 24)

@@ -4,24 +4,23 @@ from typing import Final
 
 from pydantic import Field, model_validator
 
-from shared.settings import CommonSettings, comma_set
+from shared.settings import SecretSettings, TargetSettings, comma_set
 
 LOCAL_TENANT: Final = "local"
 
 
-class Settings(CommonSettings):
+class Settings(SecretSettings, TargetSettings):
     """See ``docs/operations.md`` for the table of all settings."""
 
     output_bucket: str = Field(description="Bucket of audio, metadata and clips (OUTPUT)")
     requests_topic: str = Field("track-requests", description="Topic that wakes the generator")
     events_topic: str = Field("track-events", description="Topic of endings")
-    public_url: str = Field(description="Base URL that clients reach this service under")
+    progress_topic: str = Field(
+        "track-progress", description="Topic of live events and of webhooks that are due"
+    )
     signing_account: str = Field(description="Service account whose key signs audio URLs")
     iam_endpoint: str = Field(
         "https://iamcredentials.googleapis.com", description="Where signBlob is called"
-    )
-    webhook_allowed_targets: str = Field(
-        "", description="Origins (scheme://host:port, by commas) that may be called without TLS"
     )
     cors_origins: str = Field(
         "", description="Origins that browsers may call from, by commas; `*` for any"
@@ -41,11 +40,6 @@ class Settings(CommonSettings):
         if self.k_service and self.api_auth == "off":
             raise ValueError("API_AUTH=off is for the local stack: anybody could spend money here")
         return self
-
-    @property
-    def allowed_targets(self) -> frozenset[str]:
-        """``webhook_allowed_targets`` as a set."""
-        return comma_set(self.webhook_allowed_targets)
 
     @property
     def origins(self) -> frozenset[str]:

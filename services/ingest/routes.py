@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from services.ingest import catalog, files, views
 from services.ingest.bodies import fingerprint, parse, read_json
 from services.ingest.config import LOCAL_TENANT, Settings
+from services.ingest.secrets import Secrets
 from services.ingest.tracks import Asked, KeyReused, NoSuchTrack, NotRetryable, Tracks
 from shared import rules
 from shared.messages import FileObject, TrackRequest
@@ -29,10 +30,13 @@ _RETRYABLE: Final = (
 class TrackRoutes:
     """The views, with what they need."""
 
-    def __init__(self, tracks: Tracks, urls: UrlSigner, settings: Settings) -> None:
-        """*urls* signs links to finished files."""
+    def __init__(
+        self, tracks: Tracks, urls: UrlSigner, secrets: Secrets, settings: Settings
+    ) -> None:
+        """*urls* signs links to finished files; *secrets* knows who can have callbacks."""
         self._tracks = tracks
         self._urls = urls
+        self._secrets = secrets
         self._settings = settings
         self._base = settings.public_url.rstrip("/")
 
@@ -48,13 +52,13 @@ class TrackRoutes:
             api.add_url_rule(
                 f"/<track_id>/{kind}", kind, self.side, methods=["GET"], defaults={"kind": kind}
             )
-        api.register_error_handler(NoSuchTrack, _no_such_track)
+        api.register_error_handler(NoSuchTrack, no_such_track)
         return api
 
     def submit(self) -> ResponseReturnValue:
         """Accept one track: 202 with everything a client needs to follow it."""
         body = read_json()
-        submission = parse(body, self._settings.allowed_targets)
+        submission = parse(body, self._settings.targets)
         asked = Asked(
             tenant=LOCAL_TENANT,
             request=submission.to_request(),
@@ -64,7 +68,7 @@ class TrackRoutes:
         )
         try:
             track, replayed = self._tracks.submit(
-                asked, lambda: _affordable(asked.request, submission.max_cost_usd)
+                asked, lambda: self._admit(asked.request, submission.max_cost_usd)
             )
         except KeyReused:
             raise Problem(
@@ -80,9 +84,14 @@ class TrackRoutes:
             headers["Idempotent-Replayed"] = "true"
         return answer, 202, headers
 
+    def _admit(self, request: TrackRequest, limit: float | None) -> None:
+        _affordable(request, limit)
+        if request.callback_url:
+            self._secrets.require(LOCAL_TENANT)
+
     def get(self, track_id: str) -> ResponseReturnValue:
         """The track as it is; with ``?wait=`` as soon as it has ended."""
-        seen = self._tracks.wait(LOCAL_TENANT, _checked(track_id), _patience())
+        seen = self._tracks.wait(LOCAL_TENANT, checked_id(track_id), _patience())
         return self._detail(seen)
 
     def _detail(self, seen: Snapshot[Track]) -> ResponseReturnValue:
@@ -94,13 +103,13 @@ class TrackRoutes:
 
     def cancel(self, track_id: str) -> ResponseReturnValue:
         """Cancel, with one of four answers (the fourth is a 404)."""
-        answer = self._tracks.cancel(LOCAL_TENANT, _checked(track_id))
+        answer = self._tracks.cancel(LOCAL_TENANT, checked_id(track_id))
         return {"request_id": track_id, "result": answer}
 
     def retry(self, track_id: str) -> ResponseReturnValue:
         """Run a failed or expired track again."""
         try:
-            track = self._tracks.retry(LOCAL_TENANT, _checked(track_id))
+            track = self._tracks.retry(LOCAL_TENANT, checked_id(track_id))
         except NotRetryable as exc:
             raise Problem(
                 409,
@@ -119,7 +128,7 @@ class TrackRoutes:
         return self._redirect(files.side(self._track(track_id), kind))
 
     def _track(self, track_id: str) -> Track:
-        track = self._tracks.get(LOCAL_TENANT, _checked(track_id)).value
+        track = self._tracks.get(LOCAL_TENANT, checked_id(track_id)).value
         assert track is not None  # noqa: S101 - `get` raises otherwise
         return track
 
@@ -173,13 +182,19 @@ def _patience() -> float:
     return float(text)
 
 
-def _checked(track_id: str) -> str:
+def checked_id(track_id: str) -> str:
+    """*track_id* when it can be one; nothing else gets to the store.
+
+    Raises:
+        NoSuchTrack: it cannot.
+    """
     if not _ID.fullmatch(track_id):
         raise NoSuchTrack(track_id)
     return track_id
 
 
-def _no_such_track(_: NoSuchTrack) -> ResponseReturnValue:
+def no_such_track(_: NoSuchTrack) -> ResponseReturnValue:
+    """404, the same for what is not there and for what is another's."""
     # Flask answers 500 to whatever an error handler raises.
     return current_app.handle_user_exception(
         Problem(404, "no_such_track", "There is no such track.")

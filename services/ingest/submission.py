@@ -18,6 +18,7 @@ from pydantic import (
 from services.ingest import catalog
 from shared.messages import TrackRequest
 from shared.models import MODELS
+from shared.targets import TargetNotAllowed
 
 _SEEDS: Final = 2**31
 _LONGEST_NEGATIVE: Final = 500
@@ -109,7 +110,7 @@ class Submission(BaseModel):
     @field_validator("callback_events")
     @classmethod
     def _callback_events(cls, value: list[str]) -> list[str]:
-        return [_one_of(event, catalog.ENDINGS) for event in dict.fromkeys(value)]
+        return [_one_of(event, catalog.EVENTS) for event in dict.fromkeys(value)]
 
     @field_validator("formats")
     @classmethod
@@ -165,8 +166,8 @@ CURES: Final[dict[str, str]] = {
     "loudness_lufs": "Use a number from -30 to -8, or null to leave the loudness untouched.",
     "loop": "Use true or false.",
     "bit_depth": "Use 16 or 24.",
-    "callback_url": "Use an https URL of at most 2048 characters, without user or fragment.",
-    "callback_events": f"Use a list of: {', '.join(catalog.ENDINGS)}.",
+    "callback_url": TargetNotAllowed.cure,
+    "callback_events": f"Use a list of: {', '.join(catalog.EVENTS)}.",
     "priority": "Use interactive or batch.",
     "expires_in_seconds": "Use a whole number of seconds from 1 to 604800.",
     "metadata": "Use at most 16 pairs of strings: keys up to 64 characters, values up to 512.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from shared import rules, shutdown
+from shared import live, rules, shutdown
 from shared.clock import seconds
 from shared.endings import ROUNDS, Ending, announce, end
 from shared.errors import CommitUnclear, RetryableError, StoreUnavailable
@@ -16,7 +16,8 @@ from shared.failpoints import failpoint
 from shared.messages import TrackRequest, request_attributes
 from shared.ports import Create, Publisher, Snapshot, Store, Update
 from shared.timing import Timing
-from shared.track import DELIVERIES, TRACKS, Delivery, Status, Track
+from shared.track import TRACKS, Status, Track
+from shared.webhooks import DELIVERIES, Delivery, webhook_id
 
 SOURCE: Final = "ingest"
 _NAMESPACE: Final = uuid.UUID("6f7469b6-4d6f-7469-8000-6d6f74696601")
@@ -61,14 +62,19 @@ class Tracks:
         store: Store,
         requests: Publisher,
         events: Publisher,
+        progress: Publisher,
         timing: Timing,
         waiters: int = 32,
     ) -> None:
-        """*requests* wakes the generator, *events* carries endings; *waiters* may wait at once."""
+        """*requests* wakes the generator, *events* carries endings, *progress* live events.
+
+        *waiters* may wait at once.
+        """
         self._waiters = threading.BoundedSemaphore(waiters)
         self._store = store
         self._requests = requests
         self._events = events
+        self._progress = progress
         self._timing = timing
 
     def submit(self, asked: Asked, admit: Callable[[], None] = _nothing) -> tuple[Track, bool]:
@@ -120,8 +126,12 @@ class Tracks:
         try:
             self._requests.publish(message, request_attributes(message, SOURCE))
         except RetryableError:
-            return  # accepted is accepted: the track's wake_at repeats the message
-        failpoint("after_publish_request", track.request_id)
+            pass  # accepted is accepted: the track's wake_at repeats the message
+        else:
+            failpoint("after_publish_request", track.request_id)
+        if live.wanted(track, "queued"):
+            at = track.queued_at or track.created_at
+            live.tell(self._progress, live.event(track, "queued", at), SOURCE)
 
     def get(self, tenant: str, request_id: str) -> Snapshot[Track]:
         """One track of this tenant.
@@ -158,10 +168,12 @@ class Tracks:
         return seen
 
     def delivery(self, track: Track) -> Delivery | None:
-        """The webhook of the newest ending, if the notifier has one."""
+        """The webhook of the newest ending; None: the notifier has none, or none any more."""
         if not (track.request.callback_url and track.announcements):
             return None
-        return self._store.get(DELIVERIES, track.announcements[-1].event_id).value
+        newest = webhook_id(track.announcements[-1].event_id)
+        row = self._store.get(DELIVERIES, newest).value
+        return None if row and row.expired(self._store.clock.now()) else row
 
     def cancel(self, tenant: str, request_id: str) -> str:
         """Cancel: ``cancelled``, ``cancelling`` (a worker has it) or ``already_finished``.

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.ingest import catalog, files, sound
+from services.ingest import catalog, files, sound, webhook_views
 from services.ingest.submission import parameters, whole
-from shared.track import Delivery, Status, Track
+from shared.track import Status, Track
+from shared.webhooks import Delivery
 
 ACCEPTED: Final = "Music generation request submitted successfully"
 _PROGRESS_DIGITS: Final = 3
@@ -74,7 +75,7 @@ def detail(track: Track, delivery: Delivery | None, base: str) -> dict[str, Any]
         "audio": sound.audio(track, base),
         "sound": sound.sound(track),
         "error": track.error.model_dump() if track.error else None,
-        "webhook": _webhook(track, delivery),
+        "webhook": webhook_views.block(track, delivery),
         "cost": {
             "quote_usd": catalog.quote_usd(track.request),
             "clips": catalog.clips(track.request),
@@ -85,33 +86,18 @@ def detail(track: Track, delivery: Delivery | None, base: str) -> dict[str, Any]
     }
 
 
-def _webhook(track: Track, delivery: Delivery | None) -> dict[str, Any] | None:
-    if not track.request.callback_url:
-        return None
-    if delivery is None:
-        return {"state": "waiting", "attempts": []}
-    return {
-        "state": delivery.state,
-        "webhook_id": delivery.webhook_id,
-        "attempts": [
-            {
-                "number": attempt.number,
-                "started_at": _time(attempt.started_at),
-                "milliseconds": attempt.milliseconds,
-                "status": attempt.status or None,
-                "code": attempt.code or None,
-            }
-            for attempt in delivery.attempts
-        ],
-    }
-
-
 def links(track: Track, base: str) -> dict[str, str]:
     """Every address that concerns this track."""
     own = f"{base}/v1/tracks/{track.request_id}"
     audio = {f"audio_{name}": f"{own}/audio.{name}" for name in track.request.formats}
     sides = {kind: f"{own}/{kind}" for kind in files.SIDES}
-    return {"self": own, "cancel": f"{own}/cancel", "retry": f"{own}/retry"} | audio | sides
+    hook = {"webhook": f"{own}/webhook", "redeliver": f"{own}/webhook/redeliver"}
+    return (
+        {"self": own, "cancel": f"{own}/cancel", "retry": f"{own}/retry"}
+        | audio
+        | sides
+        | (hook if track.request.callback_url else {})
+    )
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -1,15 +1,25 @@
 """The notifier's edge: what arrives over HTTP, wired to the use case."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from flask import Flask
 
 from services.notifier.config import Settings
+from services.notifier.dispatch import Dispatch
 from services.notifier.egress import Egress
+from services.notifier.gate import Gate
 from services.notifier.handler import Notifier
+from services.notifier.health import Health
+from services.notifier.record import Recorder
+from services.notifier.releaser import Releaser
+from services.notifier.rows import Rows
 from services.notifier.sender import Sender
+from services.notifier.signing import Signer
 from services.notifier.sweeper import DeliverySweeper
 from shared import logs
 from shared.edge import new_app, push_route, sweep_route
 from shared.gcp.firestore import FirestoreStore
+from shared.vault import Vault
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -20,20 +30,35 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings()
     logs.configure(settings.log_level)
-    timing = settings.timing()
-    scale = settings.webhook_time_scale
+    timing, scale = settings.timing(), settings.webhook_time_scale
     store = FirestoreStore(settings.gcp_project, settings.firestore_database)
+    rows = Rows(store=store, timing=timing, scale=scale)
+    gate = Gate()
     sender = Sender(
-        store=store,
-        egress=Egress(allowed=settings.allowed_targets, seconds=timing.webhook_attempt),
-        keys=settings.keys,
-        timing=timing,
-        scale=scale,
+        rows=rows,
+        egress=Egress(targets=settings.targets, seconds=timing.webhook_attempt),
+        signer=Signer(
+            store=store,
+            vault=Vault(settings.webhook_main_keys.get_secret_value()),
+            default=settings.webhook_secret.get_secret_value(),
+        ),
+        health=Health(store=store, scale=scale),
+        gate=gate,
     )
-    notifier = Notifier(store=store, sender=sender, public_url=settings.base_url, scale=scale)
-    sweeper = DeliverySweeper(store=store, sender=sender, timing=timing)
+    dispatch = Dispatch(sender=sender, gate=gate)
+    recorder = Recorder(store=store, public_url=settings.base_url)
+    notifier = Notifier(recorder=recorder, rows=rows, dispatch=dispatch, scale=scale)
+    deliveries = DeliverySweeper(store=store, rows=rows, dispatch=dispatch, timing=timing)
+    endpoints = Releaser(store=store, rows=rows, timing=timing)
+
+    def swept() -> dict[str, int]:
+        with ThreadPoolExecutor(1) as beside:  # a pass of either may last a whole period
+            released = beside.submit(endpoints.run)
+            done = deliveries.run()
+            return {name: count + released.result()[name] for name, count in done.items()}
+
     auth = settings.auth()
     app = new_app("notifier", project=settings.gcp_project)
     push_route(app, "/events/tracks", auth, notifier.handle)
-    sweep_route(app, "/internal/sweep", auth, sweeper.run)
+    sweep_route(app, "/internal/sweep", auth, swept)
     return app

@@ -1,4 +1,4 @@
-"""The life of one delivery as pure functions: who may take an attempt, and what follows from it.
+"""The life of one delivery as pure functions: what follows from an attempt, or from none.
 
 Schedule and verdicts: Standard Webhooks 1.0.0, "Retries". Times are the store's.
 """
@@ -12,26 +12,26 @@ from typing import Final
 
 from shared.clock import seconds
 from shared.timing import Timing
-from shared.track import Attempt, Delivery
-
-PENDING: Final = "pending"
-DELIVERED: Final = "delivered"
-EXHAUSTED: Final = "exhausted"
+from shared.webhooks import Attempt, Delivery, State
 
 SCHEDULE: Final = (
     *(0.0, 5.0, 300.0, 1_800.0, 7_200.0),
     *(18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0),
 )
 """Seconds before each attempt, counted from the end of the one before."""
+WHOLE: Final = sum(SCHEDULE)
 THROTTLED_FLOOR: Final = 60.0
 JITTER: Final = 0.2
 MAX_STARTS: Final = 2
 RETENTION: Final = timedelta(days=30)
+TROUBLE_BACKOFF: Final = (60.0, 3600.0)
+"""Seconds after the first trouble of ours, doubling up to the second."""
 
 NO_RESULT: Final = "no_result"
 GONE: Final = "gone"
 TIMEOUT: Final = "timeout"
 TARGET_NOT_ALLOWED: Final = "target_not_allowed"
+DNS_UNAVAILABLE: Final = "dns_unavailable"
 _THROTTLED: Final = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -50,6 +50,8 @@ class Answer:
     code: str = ""
     retry_after: str = ""
     milliseconds: int = 0
+    answer: str = ""
+    """The first kilobyte of the body, as text."""
 
     @property
     def accepted(self) -> bool:
@@ -62,55 +64,122 @@ class Answer:
         return self.status in _THROTTLED or self.code == TIMEOUT
 
     @property
-    def final(self) -> bool:
-        """Whether no other attempt can end better."""
-        return self.status == HTTPStatus.GONE or self.code == TARGET_NOT_ALLOWED
+    def gone(self) -> bool:
+        """Whether the receiver wants no more webhooks at all."""
+        return self.status == HTTPStatus.GONE
 
-    def attempt(self, number: int, started_at: datetime) -> Attempt:
-        """What is kept of it."""
-        code = GONE if self.status == HTTPStatus.GONE else self.code
+    @property
+    def trouble(self) -> bool:
+        """Whether it was our fault that nothing was sent."""
+        return self.code == DNS_UNAVAILABLE
+
+    def attempt(self, row: Delivery, started_at: datetime) -> Attempt:
+        """What is kept of it, as the next attempt of *row*."""
         return Attempt(
-            number=number,
+            number=len(row.attempts) + 1,
             started_at=started_at,
             milliseconds=self.milliseconds,
             status=self.status,
-            code=code,
+            code=GONE if self.gone else self.code,
+            answer=self.answer,
+            redelivery=row.redeliver_at is not None,
         )
 
 
-def live(row: Delivery, now: datetime) -> bool:
-    """Whether somebody is making an attempt right now."""
-    return bool(row.holder) and row.lease_expires_at is not None and row.lease_expires_at > now
+def wanted(row: Delivery) -> datetime | None:
+    """When the next attempt is wanted; None: not at all."""
+    return row.redeliver_at or row.next_at
 
 
 def taken(row: Delivery, holder: str, now: datetime, timing: Timing) -> Delivery:
     """One more start of the present attempt; the sweeper looks again when its lease ends."""
     expires = now + seconds(timing.delivery_lease)
     return replace(
-        row, starts=row.starts + 1, holder=holder, lease_expires_at=expires, wake_at=expires
+        row,
+        starts=row.starts + 1,
+        holder=holder,
+        lease_expires_at=expires,
+        wake_at=expires,
+        wakes=0,
     )
 
 
 def succeeded(row: Delivery, attempt: Attempt, now: datetime) -> Delivery:
     """Delivered, whoever held the lease and whatever was thought before; final."""
-    return replace(_closed(row, attempt), state=DELIVERED, wake_at=None, expire_at=now + RETENTION)
+    return _over(_closed(row, attempt), State.DELIVERED, now)
 
 
 def failed(
     row: Delivery, attempt: Attempt, answer: Answer, now: datetime, *, scale: float, jitter: float
 ) -> Delivery:
-    """One more failure: the next attempt is planned, or there is none."""
-    count = row.failed + 1
-    closed = replace(_closed(row, attempt), failed=count)
-    if answer.final or count == len(SCHEDULE):
-        return replace(closed, state=EXHAUSTED, wake_at=None, expire_at=now + RETENTION)
-    pause = delay(count, answer, now, scale=scale, jitter=jitter)
-    return replace(closed, wake_at=now + seconds(pause))
+    """One more failure: the next attempt is planned, or there is none.
+
+    A redelivery changes nothing of what was planned. Who answers 410 gets no more attempts:
+    its endpoint has been disabled.
+    """
+    closed = _closed(row, attempt)
+    if attempt.redelivery:
+        return replace(closed, wake_at=closed.next_at)
+    closed = replace(closed, failed=row.failed + 1)
+    if row.once or closed.failed == len(SCHEDULE):
+        return _over(closed, State.EXHAUSTED, now)
+    if answer.gone:
+        return held(closed)
+    at = now + seconds(delay(closed.failed, answer, now, scale=scale, jitter=jitter))
+    return replace(closed, next_at=at, wake_at=at)
+
+
+def troubled(row: Delivery, now: datetime, *, scale: float, jitter: float) -> Delivery:
+    """Trouble of ours: no attempt is used up, until the schedule's whole time is over.
+
+    A start that has led to it is given back; one that came to nothing before still counts, for
+    its POST may have gone out.
+    """
+    first, most = TROUBLE_BACKOFF
+    pause = min(first * 2.0 ** min(row.troubles, 16), most) * scale * (1 + JITTER * jitter)
+    at = now + seconds(pause)
+    starts = row.starts - row.live(now)
+    free = replace(_free(row), starts=starts, troubles=row.troubles + 1, wake_at=at)
+    if now < (row.redeliver_at or row.since) + seconds(WHOLE * scale):
+        return free if row.redeliver_at else replace(free, next_at=at)
+    if row.redeliver_at:
+        return replace(free, redeliver_at=None, wake_at=row.next_at)
+    return _over(free, State.EXHAUSTED, now)
+
+
+def held(row: Delivery) -> Delivery:
+    """Its endpoint is disabled: nothing happens until it is enabled."""
+    expires = row.created_at + RETENTION
+    return replace(_free(row), state=State.HELD, next_at=None, wake_at=None, expire_at=expires)
+
+
+def released(row: Delivery, now: datetime) -> Delivery:
+    """Its endpoint is enabled again: due now, with the attempts that it had left."""
+    return replace(
+        row, state=State.PENDING, since=now, next_at=now, wake_at=now, expire_at=None, wakes=0
+    )
+
+
+def moved_on(row: Delivery, now: datetime, timing: Timing) -> Delivery:
+    """It was due and found no place: the sweeper looks again later, and later."""
+    pause = min(timing.wake * 2.0 ** min(row.wakes, 16), timing.wake_limit)
+    return replace(row, wake_at=now + seconds(pause), wakes=row.wakes + 1)
+
+
+def _free(row: Delivery) -> Delivery:
+    return replace(row, holder="", lease_expires_at=None)
 
 
 def _closed(row: Delivery, attempt: Attempt) -> Delivery:
     return replace(
-        row, starts=0, holder="", lease_expires_at=None, attempts=(*row.attempts, attempt)
+        _free(row), starts=0, troubles=0, redeliver_at=None, attempts=(*row.attempts, attempt)
+    )
+
+
+def _over(row: Delivery, state: State, now: datetime) -> Delivery:
+    expires = row.expire_at or now + RETENTION
+    return replace(
+        row, state=state, next_at=None, redeliver_at=None, wake_at=None, expire_at=expires
     )
 
 

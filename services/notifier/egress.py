@@ -1,170 +1,138 @@
 """The guarded way out: one POST to a stranger's server, within one wall clock."""
 
-import asyncio
 import logging
-import socket
+import re
 import ssl
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-import httpx
+import certifi
+import httpcore
 
-from services.notifier.delivery import TARGET_NOT_ALLOWED, TIMEOUT, Answer
-from shared.targets import TargetNotAllowed, check_target
+from services.notifier.delivery import TIMEOUT, Answer
+from services.notifier.resolver import Resolve, Resolver, Unresolved, system_resolve
+from services.notifier.wire import Clock, Wire
+from shared.targets import Place, TargetNotAllowed, Targets, parse
 
 USER_AGENT: Final = "Motif-Webhooks/0.1"
 MAX_READ: Final = 4096
+"""Bytes of the body that are taken off a receiver's hands, at most."""
+_KEPT: Final = 1024
 _READ_SECONDS: Final = 2.0
 _ADDRESSES: Final = 3
-_RESOLVERS: Final = 32
+_LONGEST_HEADER: Final = 128
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_FAILURES: Final = (OSError, httpcore.ProtocolError, httpcore.NetworkError)
 _CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (TargetNotAllowed, TARGET_NOT_ALLOWED),
-    (httpx.InvalidURL, TARGET_NOT_ALLOWED),
     (TimeoutError, TIMEOUT),
-    (httpx.TimeoutException, TIMEOUT),
-    (socket.gaierror, "dns_error"),
-    (UnicodeError, "dns_error"),
     (ConnectionRefusedError, "connection_refused"),
     (ConnectionResetError, "connection_reset"),
     (BrokenPipeError, "connection_reset"),
     (ssl.SSLError, "tls_error"),
+    (Exception, "network_error"),
 )
-"""The first that is among an error's causes; TLS last: its handshake waits inside an SSLError."""
-_FAILURES: Final = (OSError, UnicodeError, TargetNotAllowed, httpx.HTTPError, httpx.InvalidURL)
 
 
 class Egress:
     """Sends webhooks; thread-safe, one per process."""
 
     def __init__(
-        self, *, allowed: frozenset[str], seconds: float, tls: ssl.SSLContext | None = None
+        self,
+        *,
+        targets: Targets,
+        seconds: float,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve = system_resolve,
     ) -> None:
-        """*allowed*: origins that need no TLS; *seconds*: from the name's look-up to the status.
+        """*seconds*: from the name's look-up to the end of the answer.
 
-        *tls* trusts the public authorities unless given.
+        *tls* trusts the public authorities unless given; *resolve* asks name servers.
         """
-        self._allowed = allowed
+        self._targets = targets
         self._seconds = seconds
-        self._tls = tls or httpx.create_ssl_context(trust_env=False)
-        # getaddrinfo cannot be stopped: on asyncio's own few threads one slow name server
-        # would hold up everybody, and the end of the event loop would wait for it.
-        self._resolvers = ThreadPoolExecutor(_RESOLVERS, "resolve")
-        for name in ("httpx", "httpcore"):  # they log whole URLs
-            logging.getLogger(name).setLevel(logging.WARNING)
+        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._resolver = Resolver(resolve)
+        logging.getLogger("httpcore").setLevel(logging.WARNING)  # it logs what strangers say
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST once; a redirect is not followed, nothing is sent twice."""
-        start = time.monotonic()
-        answer = asyncio.run(self._post(url, headers, body))
-        return replace(answer, milliseconds=round(1000 * (time.monotonic() - start)))
-
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        answer = Answer()
+        clock = Clock(self._seconds)
         try:
-            async with (
-                asyncio.timeout(self._seconds),
-                self._response(url, headers, body) as response,
-            ):
-                answer = Answer(
-                    status=response.status_code,
-                    retry_after=response.headers.get("retry-after", ""),
-                )
-                await _drain(response)
+            answer = self._post(url, headers, body, clock)
+        except (TargetNotAllowed, Unresolved) as exc:
+            answer = Answer(code=exc.code)
         except _FAILURES as exc:
-            # The status is the verdict: whatever goes wrong after it changes nothing.
-            return answer if answer.status else Answer(code=_code(exc))
-        return answer
+            answer = Answer(code=next(code for kind, code in _CODES if isinstance(exc, kind)))
+        return replace(answer, milliseconds=clock.milliseconds())
 
-    @asynccontextmanager
-    async def _response(
-        self, url: str, headers: Mapping[str, str], body: bytes
-    ) -> AsyncIterator[httpx.Response]:
-        target, addresses = await self._cleared(url)
-        async with httpx.AsyncClient(
-            verify=self._tls,
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
-            timeout=httpx.Timeout(self._seconds, connect=self._seconds / _ADDRESSES),
-        ) as client:
-            requests = [_request(client, target, one, headers, body) for one in addresses]
-            response = await _first(client, requests)
-            try:
-                yield response
-            finally:
-                await response.aclose()
+    def _post(self, url: str, headers: Mapping[str, str], body: bytes, clock: Clock) -> Answer:
+        place = parse(url)
+        addresses = self._cleared(url, place, clock)[:_ADDRESSES]
+        target = _target(place)
+        # One connection for each attempt: in a pool one host could inherit another's.
+        with (
+            httpcore.HTTPConnection(
+                target.origin, ssl_context=self._tls, network_backend=Wire(addresses, clock)
+            ) as connection,
+            connection.stream(
+                "POST", target, headers=_headers(place, headers), content=body
+            ) as got,
+        ):
+            clock.shorten(_READ_SECONDS)
+            return Answer(
+                status=got.status, retry_after=_retry_after(got), answer=_text(_drained(got))
+            )
 
-    async def _cleared(self, url: str) -> tuple[httpx.URL, list[str]]:
-        """The URL and where to connect for it: the whole check of a target is here."""
-        check_target(url, self._allowed)
-        target = httpx.URL(url)
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._resolvers, _resolve, target.raw_host.decode(), target.port
-        )
-        return target, sorted(found, key=lambda one: ":" in one)[:_ADDRESSES]
+    def _cleared(self, url: str, place: Place, clock: Clock) -> list[str]:
+        """Where to connect for *url*: the whole guard is here, and its one look-up."""
+        self._targets.check(url)
+        addresses = self._resolver.addresses(place.host, place.port, clock)
+        self._targets.check_addresses(url, addresses)
+        return addresses
 
 
-def _resolve(host: str, port: int | None) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-def _request(
-    client: httpx.AsyncClient,
-    target: httpx.URL,
-    address: str,
-    headers: Mapping[str, str],
-    body: bytes,
-) -> httpx.Request:
-    """To the address that was looked up; name and certificate stay those of the URL."""
-    return client.build_request(
-        "POST",
-        target.copy_with(host=address),
-        content=body,
-        headers={
-            "Content-Type": "application/json",
-            "User-Agent": USER_AGENT,
-            **headers,
-            "Host": target.netloc.decode(),
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-        },
-        extensions={"sni_hostname": target.raw_host.decode()},
+def _target(place: Place) -> httpcore.URL:
+    """Of its parts, so that no other parser reads the URL anew; SNI is its host."""
+    return httpcore.URL(
+        scheme=place.scheme.encode(),
+        host=place.host.encode(),
+        port=place.port,
+        target=place.path.encode(),
     )
 
 
-async def _first(client: httpx.AsyncClient, requests: list[httpx.Request]) -> httpx.Response:
-    """The headers of the first address that can be connected to."""
-    *spare, last = requests
-    for request in spare:
-        try:
-            return await client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            continue  # nothing was sent: another address is no second delivery
-    return await client.send(last, stream=True)
+def _headers(place: Place, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [
+        ("Host", place.authority),
+        ("Accept", "*/*"),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+        ("Content-Type", "application/json"),
+        ("User-Agent", USER_AGENT),
+        *headers.items(),
+    ]
 
 
-async def _drain(response: httpx.Response) -> None:
-    """Let the receiver get rid of a short answer: cut off, it may think that it failed."""
-    left = MAX_READ
-    async with asyncio.timeout(_READ_SECONDS):
-        async for piece in response.aiter_raw(MAX_READ):
-            left -= len(piece)
-            if left <= 0:
-                return
+def _retry_after(response: httpcore.Response) -> str:
+    values = (value for name, value in response.headers if name.lower() == b"retry-after")
+    return next(values, b"")[:_LONGEST_HEADER].decode("latin-1")
 
 
-def _code(exc: BaseException) -> str:
-    causes = tuple(_causes(exc))
-    words = (word for kind, word in _CODES if any(isinstance(one, kind) for one in causes))
-    return next(words, "network_error")
+def _drained(response: httpcore.Response) -> bytes:
+    """The body's beginning, as sent; a receiver that is cut off at once may think it failed.
+
+    The status is the verdict: whatever goes wrong after it changes nothing.
+    """
+    body = b""
+    with suppress(*_FAILURES):
+        for piece in response.iter_stream():
+            body += piece
+            if len(body) >= MAX_READ:
+                break
+    return body
 
 
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
-        exc = exc.__cause__ or exc.__context__
+def _text(body: bytes) -> str:
+    return _CONTROL.sub("", body[:_KEPT].decode(errors="replace"))

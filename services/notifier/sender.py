@@ -1,49 +1,54 @@
-"""The attempts of one delivery: taken, made and recorded, by push and sweeper alike."""
+"""One attempt: what it needs, the POST, and what is made of the answer."""
 
 import logging
-import random
 import uuid
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
-from services.notifier import delivery, signing
+from services.notifier import signing
 from services.notifier.delivery import Answer
 from services.notifier.egress import Egress
+from services.notifier.gate import Gate
+from services.notifier.health import Health
+from services.notifier.rows import Rows
+from services.notifier.signing import Signer
 from shared import shutdown
-from shared.clock import seconds
-from shared.endings import ROUNDS
-from shared.errors import CommitUnclear, RetryableError, StoreUnavailable
+from shared.errors import RetryableError, StoreUnavailable
 from shared.failpoints import failpoint
 from shared.logs import log_context
-from shared.ports import Snapshot, Store, Update
-from shared.timing import Timing
-from shared.track import DELIVERIES, Delivery
+from shared.ports import Snapshot
+from shared.webhooks import Delivery, Endpoint, State
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What an attempt needs, looked up before it is taken: trouble with it uses up nothing."""
+
+    endpoint: Snapshot[Endpoint]
+    keys: signing.Keys
+
+    def open_to(self, row: Delivery) -> bool:
+        """Whether *row* may go there: a disabled endpoint gets what somebody asks for, only."""
+        endpoint = self.endpoint.value
+        return endpoint is None or endpoint.disabled_at is None or not _scheduled(row)
 
 
 class Sender:
     """Makes attempts; thread-safe, one per process."""
 
     def __init__(
-        self,
-        *,
-        store: Store,
-        egress: Egress,
-        keys: signing.Keys,
-        timing: Timing,
-        scale: float = 1.0,
-        jitter: Callable[[], float] = random.random,
+        self, *, rows: Rows, egress: Egress, signer: Signer, health: Health, gate: Gate
     ) -> None:
-        """*scale* multiplies the schedule; *jitter* gives numbers from 0 to 1."""
-        self._store = store
+        """*gate* is told how attempts went; who may start one is decided before."""
+        self._rows = rows
         self._egress = egress
-        self._keys = keys
-        self._timing = timing
-        self._scale = scale
-        self._jitter = jitter
+        self._signer = signer
+        self._health = health
+        self._gate = gate
 
-    def attempt(self, delivery_id: str, seen: Snapshot[Delivery] | None = None) -> float | None:
+    def attempt(self, webhook_id: str, seen: Snapshot[Delivery] | None = None) -> float | None:
         """Make the attempt that is due, if nobody else makes it.
 
         *seen*: what the caller knows of the row; an older version is read again.
@@ -56,84 +61,99 @@ class Sender:
         """
         if shutdown.stopping():
             raise RetryableError("this instance is stopping", code="stopping")
-        seen = seen or self._store.get(DELIVERIES, delivery_id)
-        holder = uuid.uuid4().hex
-        row = self._take(seen, holder)
-        if row is not None and row.holder == holder:
-            with log_context(track=row.request_id, tenant=row.tenant, webhook_id=row.webhook_id):
-                failpoint("after_take_attempt", row.request_id)
-                row = self._make(row)
-        if row is None or row.wake_at is None:
-            return None
-        return max(0.0, (row.wake_at - self._store.clock.now()).total_seconds())
+        seen = seen or self._rows.get(webhook_id)
+        row = seen.value
+        if row is not None and self._rows.due(row):
+            with log_context(track=row.request_id, tenant=row.tenant, webhook_id=webhook_id):
+                row = self._attempted(seen, row).value
+        return self._pause(row)
 
-    def _take(self, seen: Snapshot[Delivery], holder: str) -> Delivery | None:
-        """The row, ours when it has our *holder*; None: over, or another's."""
-        for _ in range(ROUNDS):
-            row, now = seen.value, self._store.clock.now()
-            if row is None or seen.version is None or row.state != delivery.PENDING:
-                return None
-            if row.holder == holder:
-                return row
-            if delivery.live(row, now):
-                return None
-            if row.wake_at is not None and row.wake_at > now:
-                return row
-            moved = self._moved(row, holder, now)
+    def once(self, row: Delivery) -> None:
+        """Send what is not recorded; *row* exists only here. Nothing when there is no way now."""
+        with log_context(track=row.request_id, tenant=row.tenant, webhook_id=row.webhook_id):
             try:
-                self._store.commit(Update(DELIVERIES, seen.id, moved, seen.version))
-            except CommitUnclear:
-                seen = self._store.get(DELIVERIES, seen.id)
-                continue
-            return moved
-        raise StoreUnavailable("an attempt found no quiet moment to start")
+                way = self._way(row)
+            except RetryableError as exc:
+                log.warning("no way to send", extra={"code": exc.code})
+                return
+            if way.open_to(row):
+                self._posted(row, way, self._rows.now())
 
-    def _moved(self, row: Delivery, holder: str, now: datetime) -> Delivery:
-        if row.starts < delivery.MAX_STARTS:
-            return delivery.taken(row, holder, now, self._timing)
-        started_at = (row.lease_expires_at or now) - seconds(self._timing.delivery_lease)
-        return self._failed(row, Answer(code=delivery.NO_RESULT), started_at, now)
+    def _pause(self, row: Delivery | None) -> float | None:
+        now = self._rows.now()
+        if row is None or row.wake_at is None or row.live(now):
+            return None
+        return max(0.0, (row.wake_at - now).total_seconds())
 
-    def _make(self, taken: Delivery) -> Delivery | None:
-        started_at = self._store.clock.now()
+    def _attempted(self, seen: Snapshot[Delivery], row: Delivery) -> Snapshot[Delivery]:
+        try:
+            way = self._way(row)
+        except StoreUnavailable:
+            raise
+        except RetryableError as exc:
+            log.warning("no way to send", extra={"code": exc.code})
+            return self._rows.trouble(seen)
+        if not way.open_to(row):
+            return self._held(seen)
+        holder = uuid.uuid4().hex
+        taken = self._rows.take(seen, holder)
+        if taken.value is None or taken.value.holder != holder:
+            return taken
+        failpoint("after_take_attempt", row.request_id)
+        return self._made(taken, taken.value, way)
+
+    def _way(self, row: Delivery) -> _Way:
+        return _Way(self._health.look(row.endpoint_id), self._signer.keys(row.tenant))
+
+    def _held(self, seen: Snapshot[Delivery]) -> Snapshot[Delivery]:
+        return self._looked_again(self._rows.hold(seen))
+
+    def _looked_again(self, seen: Snapshot[Delivery]) -> Snapshot[Delivery]:
+        """Release what is held, if its endpoint was enabled before it was: nobody else would."""
+        if seen.value is None or seen.value.state is not State.HELD:
+            return seen
+        endpoint = self._health.look(seen.value.endpoint_id).value
+        disabled = endpoint is not None and endpoint.disabled_at is not None
+        return seen if disabled else self._rows.release(seen)
+
+    def _made(self, taken: Snapshot[Delivery], row: Delivery, way: _Way) -> Snapshot[Delivery]:
+        started_at = self._rows.now()
+        answer = self._posted(row, way, started_at)
+        failpoint("after_webhook_sent", row.request_id)
+        if _scheduled(row) and answer.gone:
+            # Before the row is held: at an enabled endpoint nobody would look for it.
+            self._health.failed(row, way.endpoint, gone=True)
+        recorded = self._rows.record(taken, answer, started_at)
+        failpoint("after_attempt_recorded", row.request_id)
+        if _scheduled(row):
+            self._noted(row, way, answer)
+        return self._looked_again(recorded)
+
+    def _noted(self, row: Delivery, way: _Way, answer: Answer) -> None:
+        if answer.accepted:
+            self._health.succeeded(row, way.endpoint)
+        elif not (answer.gone or answer.trouble):
+            self._health.failed(row, way.endpoint, gone=False)
+
+    def _posted(self, row: Delivery, way: _Way, started_at: datetime) -> Answer:
         timestamp = int(started_at.timestamp())
-        headers = signing.headers(self._keys, taken.webhook_id, timestamp, taken.body)
-        answer = self._egress.post(taken.url, headers, taken.body)
+        headers = signing.headers(way.keys, row.webhook_id, timestamp, row.body)
+        answer = self._egress.post(row.url, headers, row.body)
+        if not answer.trouble:
+            self._gate.judge(row.endpoint_id, well=answer.accepted)
         log.info(
             "webhook attempt",
             extra={
-                "number": taken.failed + 1,
+                "type": row.type,
+                "number": len(row.attempts) + 1,
                 "status": answer.status,
                 "code": answer.code,
                 "milliseconds": answer.milliseconds,
             },
         )
-        failpoint("after_webhook_sent", taken.request_id)
-        return self._record(taken, answer, started_at)
+        return answer
 
-    def _record(self, taken: Delivery, answer: Answer, started_at: datetime) -> Delivery | None:
-        """Write the result: a success by whoever has it, a failure only under its lease."""
-        for _ in range(ROUNDS):
-            seen = self._store.get(DELIVERIES, taken.event_id)
-            row, now = seen.value, self._store.clock.now()
-            if row is None or seen.version is None or row.state == delivery.DELIVERED:
-                return None
-            if answer.accepted:
-                attempt = answer.attempt(taken.failed + 1, started_at)
-                done = delivery.succeeded(row, attempt, now)
-            elif (row.holder, row.failed) == (taken.holder, taken.failed):
-                done = self._failed(row, answer, started_at, now)
-            else:
-                return None
-            try:
-                self._store.commit(Update(DELIVERIES, seen.id, done, seen.version))
-            except CommitUnclear:
-                continue
-            return done
-        raise StoreUnavailable("a result found no quiet moment to be recorded")
 
-    def _failed(
-        self, row: Delivery, answer: Answer, started_at: datetime, now: datetime
-    ) -> Delivery:
-        attempt = answer.attempt(row.failed + 1, started_at)
-        return delivery.failed(row, attempt, answer, now, scale=self._scale, jitter=self._jitter())
+def _scheduled(row: Delivery) -> bool:
+    """Whether the attempt is one of the schedule: only such count for the endpoint's health."""
+    return row.redeliver_at is None and not row.once

@@ -1,7 +1,7 @@
 """Firestore as a ``Store``: versioned documents, written only under preconditions."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,8 +57,9 @@ class FirestoreStore:
         for write in writes:
             ref = self._client.collection(write.collection.name).document(write.id)
             data = write.collection.adapter.dump_python(write.value)
+            data.pop(write.collection.stamp, None)  # the store's own, once and for all
             if isinstance(write, Create):
-                batch.create(ref, data)
+                batch.create(ref, data | _stamp(write.collection))
             else:
                 option = self._client.write_option(last_update_time=write.version)
                 batch.update(ref, data, option=option)
@@ -76,17 +77,44 @@ class FirestoreStore:
             self._client.collection(collection.name)
             .where(filter=FieldFilter("wake_at", "<=", now))
             .order_by("wake_at")
-            .limit(limit)
         )
+        return self._first(collection, query, limit)
+
+    def find(
+        self,
+        collection: Collection[T],
+        equal: Mapping[str, Any],
+        *,
+        order: str = "",
+        after: tuple[datetime, str] | None = None,
+        limit: int,
+    ) -> Sequence[Snapshot[T]]:
+        """What has these values, in order; see ``Store``.
+
+        The emulator needs no index; the cloud needs the composite ones of ``docs/operations.md``.
+        """
+        rows = self._client.collection(collection.name)
+        query: Any = rows
+        for name, value in equal.items():
+            query = query.where(filter=FieldFilter(name, "==", value))
+        if order:
+            query = query.order_by(order).order_by("__name__")
+        if after is not None:
+            query = query.start_after({order: after[0], "__name__": rows.document(after[1])})
+        return self._first(collection, query, limit)
+
+    def _first(self, collection: Collection[T], query: Any, limit: int) -> Sequence[Snapshot[T]]:
+        """The first *limit* of a query that can be read: broken rows hide none behind them."""
+        readable: list[Snapshot[T]] = []
         while True:
             try:
-                found = query.get(**self._patience)
+                found = query.limit(limit).get(**self._patience)
             except _AWAY as exc:
                 raise StoreUnavailable(f"Firestore query: {type(exc).__name__}") from exc
-            readable = [seen for one in found if (seen := self._readable(collection, one))]
-            if readable or len(found) < limit:
-                return readable
-            query = query.start_after(found[-1])  # broken rows must not hide those behind them
+            readable += [seen for one in found if (seen := self._readable(collection, one))]
+            if len(readable) >= limit or len(found) < limit:
+                return readable[:limit]
+            query = query.start_after(found[-1])
 
     def _readable(
         self, collection: Collection[T], found: DocumentSnapshot[Any]
@@ -102,3 +130,7 @@ class FirestoreStore:
         data = found.to_dict()
         value = collection.adapter.validate_python(data) if data is not None else None
         return Snapshot(found.id, value, found.update_time, found.read_time)
+
+
+def _stamp(collection: Collection[Any]) -> dict[str, Any]:
+    return {collection.stamp: firestore.SERVER_TIMESTAMP} if collection.stamp else {}

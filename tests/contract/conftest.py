@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from shared import shutdown
 from shared.gcp.firestore import FirestoreStore
 from shared.gcp.storage import BucketObjects, storage_client
 from tests.support.api import Api, api, storage_at
 from tests.support.bench import Bench
 from tests.support.emulation import Emulators
 from tests.support.processes import running
+from tests.support.receiver import Receiver, Stack
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +41,20 @@ def bench(project: str, storage_url: str) -> Iterator[Bench]:
     yield Bench(store, BucketObjects(client, f"{project}-output"))
     store.close()
     client.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A customer's server."""
+    receiver = Receiver()
+    with receiver.server:
+        yield receiver
+
+
+@pytest.fixture
+def stack(project: str) -> Iterator[Stack]:
+    """The notifier in a project of its own."""
+    store = FirestoreStore(project)
+    yield Stack(store)
+    store.close()
+    shutdown.reset()

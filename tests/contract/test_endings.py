@@ -110,7 +110,9 @@ def test_a_failed_publish_leaves_the_announcement_for_the_sweeper(store: Firesto
 
 def tracks(store: FirestoreStore) -> tuple[Tracks, Outbox, Outbox]:
     requests, events = Outbox(), Outbox()
-    use_cases = Tracks(store=store, requests=requests, events=events, timing=TIMING)
+    use_cases = Tracks(
+        store=store, requests=requests, events=events, progress=Outbox(), timing=TIMING
+    )
     return use_cases, requests, events
 
 
@@ -131,7 +133,9 @@ def test_forty_submits_with_one_key_make_one_track(store: FirestoreStore) -> Non
 
 
 def test_a_submit_that_is_not_published_is_accepted(store: FirestoreStore) -> None:
-    use_cases = Tracks(store=store, requests=Broken(), events=Outbox(), timing=TIMING)
+    use_cases = Tracks(
+        store=store, requests=Broken(), events=Outbox(), progress=Outbox(), timing=TIMING
+    )
     track, _ = use_cases.submit(asked())
     assert document(store, track.request_id).wake_at is not None
 
@@ -182,7 +186,14 @@ def test_cancel_has_three_answers_for_what_exists(store: FirestoreStore) -> None
 
 
 def test_one_waiter_too_many_gets_an_answer_at_once(store: FirestoreStore) -> None:
-    use_cases = Tracks(store=store, requests=Outbox(), events=Outbox(), timing=TIMING, waiters=0)
+    use_cases = Tracks(
+        store=store,
+        requests=Outbox(),
+        events=Outbox(),
+        progress=Outbox(),
+        timing=TIMING,
+        waiters=0,
+    )
     request_id = stored_track(store)
     began = time.monotonic()
     assert use_cases.wait("local", request_id, 30).value is not None

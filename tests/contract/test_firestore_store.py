@@ -1,13 +1,16 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.gcp.firestore import FirestoreStore
-from shared.ports import Create, Update
-from shared.track import TRACKS, USAGE, Status, UsageRow
+from shared.ports import Create, Snapshot, Update
+from shared.track import TRACKS, USAGE, Status, Track, UsageRow
+from shared.webhooks import DELIVERIES
+from tests.support.deliveries import delivery
 from tests.support.tracks import new_track
 
 
@@ -112,12 +115,101 @@ def test_one_unreadable_row_does_not_hide_the_others(
     assert "unreadable document" in caplog.text
 
 
+LATER = timedelta(seconds=1)
+
+
+def queued(store: FirestoreStore, tenant: str, at: datetime, doc_id: str) -> None:
+    track = replace(new_track(store), tenant=tenant, created_at=at)
+    store.commit(Create(TRACKS, doc_id, track))
+
+
+def ids(found: Sequence[Snapshot[Track]]) -> list[str]:
+    return [seen.id for seen in found]
+
+
+def test_find_gives_what_is_equal_in_the_order_of_time_and_id(store: FirestoreStore) -> None:
+    start = new_track(store).created_at
+    for tenant, seconds, doc_id in [
+        *(("a", 2, "late"), ("a", 0, "y"), ("b", 1, "foreign"), ("a", 0, "x"), ("a", 1, "next")),
+    ]:
+        queued(store, tenant, start + seconds * LATER, doc_id)
+    mine = partial(store.find, TRACKS, {"tenant": "a"}, order="created_at")
+    assert ids(mine(limit=9)) == ["x", "y", "next", "late"]
+    assert ids(mine(limit=2)) == ["x", "y"]
+    assert ids(mine(limit=9, after=(start, "x"))) == ["y", "next", "late"]
+    assert ids(mine(limit=9, after=(start + LATER, "-"))) == ["next", "late"]
+    assert ids(mine(limit=9, after=(start + 2 * LATER, "late"))) == []
+    assert sorted(ids(store.find(TRACKS, {"tenant": "a", "run": 1}, limit=9))) == [
+        *("late", "next", "x", "y"),
+    ]
+    assert ids(store.find(TRACKS, {"tenant": "a", "run": 2}, limit=9)) == []
+
+
+def test_find_tells_time_of_its_own(store: FirestoreStore) -> None:
+    queued(store, "a", new_track(store).created_at, "x")
+    (seen,) = store.find(TRACKS, {"tenant": "a"}, limit=1)
+    assert seen.version is not None
+    assert abs(seen.read_at - datetime.now(UTC)) < timedelta(seconds=5)
+    assert store.get(TRACKS, "x").value == seen.value
+
+
+def test_unreadable_rows_take_no_place_of_others(
+    store: FirestoreStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = new_track(store).created_at
+    for number in range(3):
+        queued(store, "a", start + number * LATER, f"row-{number}")
+        broken = {"tenant": "a", "created_at": start + number * LATER, "request": 5}
+        store._client.collection("tracks").document(f"broken-{number}").set(broken)
+    found = store.find(TRACKS, {"tenant": "a"}, order="created_at", limit=2)
+    assert ids(found) == ["row-0", "row-1"]
+    after = (start + LATER, "row-1")
+    found = store.find(TRACKS, {"tenant": "a"}, order="created_at", after=after, limit=2)
+    assert ids(found) == ["row-2"]
+    assert "unreadable document" in caplog.text
+
+
+def test_the_store_alone_says_when_a_row_was_recorded(store: FirestoreStore) -> None:
+    long_ago = new_track(store).created_at - timedelta(days=1)
+    row = delivery("local", at=long_ago)
+    store.commit(Create(DELIVERIES, row.webhook_id, replace(row, recorded_at=long_ago)))
+    seen = store.get(DELIVERIES, row.webhook_id)
+    assert seen.value
+    assert seen.version
+    recorded = seen.value.recorded_at
+    assert recorded is not None
+    assert timedelta() <= seen.version - recorded < timedelta(seconds=1)
+    store.commit(Update(DELIVERIES, seen.id, replace(row, wakes=1), seen.version))
+    after = store.get(DELIVERIES, row.webhook_id).value
+    assert after
+    assert (after.wakes, after.recorded_at) == (1, recorded)
+
+
+def test_the_stores_times_are_told_apart(store: FirestoreStore) -> None:
+    at = new_track(store).created_at
+    rows = [delivery("local", at=at) for _ in range(20)]
+    for row in rows:
+        store.commit(Create(DELIVERIES, row.webhook_id, row))
+    every = partial(store.find, DELIVERIES, {"tenant": "local"}, order="recorded_at", limit=1)
+    found, after = [], (at, "0")
+    while page := every(after=after):
+        (seen,) = page
+        assert seen.value
+        assert seen.value.recorded_at
+        found.append(seen.id)
+        after = (datetime.fromisoformat(seen.value.recorded_at.isoformat()), seen.id)
+        assert len(found) <= len(rows)
+    assert sorted(found) == sorted(row.webhook_id for row in rows)
+
+
 def test_no_answer_is_said_as_such(monkeypatch: pytest.MonkeyPatch, project: str) -> None:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
     away = FirestoreStore(project, timeout=0.5)
     try:
         with pytest.raises(StoreUnavailable):
             away.get(TRACKS, "x")
+        with pytest.raises(StoreUnavailable):
+            away.find(TRACKS, {"tenant": "a"}, limit=1)
         with pytest.raises(CommitUnclear):
             away.commit(Create(USAGE, "x", usage("x", _clocked(away))))
     finally:
@@ -125,7 +217,5 @@ def test_no_answer_is_said_as_such(monkeypatch: pytest.MonkeyPatch, project: str
 
 
 def _clocked(store: FirestoreStore) -> FirestoreStore:
-    from datetime import UTC, datetime
-
     store.clock.see(datetime.now(UTC))
     return store

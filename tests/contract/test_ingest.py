@@ -179,7 +179,13 @@ def test_sixteen_requests_with_one_key_get_one_answer(public_api: Api) -> None:
 
 
 def test_two_tenants_meet_neither_in_keys_nor_in_tracks(public_api: Api) -> None:
-    tracks = Tracks(store=public_api.store, requests=Outbox(), events=Outbox(), timing=TIMING)
+    tracks = Tracks(
+        store=public_api.store,
+        requests=Outbox(),
+        events=Outbox(),
+        progress=Outbox(),
+        timing=TIMING,
+    )
     mine, _ = tracks.submit(asked(key="k6"))
     theirs, replayed = tracks.submit(replace(asked(key="k6", fingerprint="g"), tenant="other"))
     assert not replayed

@@ -134,7 +134,7 @@ WRONG: dict[str, list[Any]] = {
     "loudness_lufs": [-30.1, -7.9, 0, float("nan"), float("-inf"), "-14", True, [-14], 10**400],
     "loop": [0, 1, 1.0, "true", "false", [], None],
     "priority": ["urgent", 1, None, True, ""],
-    "callback_events": ["track.failed", ["track.failed.v1"], ["track.queued"], [5], None, {}],
+    "callback_events": ["track.failed", ["track.failed.v1"], ["webhook.test"], [5], None, {}],
     "callback_url": [
         "hooks",
         "/hooks",

@@ -8,9 +8,10 @@ import requests
 from shared.endings import Ending
 from shared.gcp.storage import BucketObjects, storage_client
 from shared.messages import AudioObject, FileObject, SideObject, TrackResult
-from shared.ports import Create
-from shared.track import DELIVERIES, Attempt, Delivery, Park, Status
+from shared.track import Park, Status
+from shared.webhooks import Attempt
 from tests.support.api import BASE, Api, failed, refused, storage_at
+from tests.support.deliveries import recorded
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 SIDES = {"waveform": "application/json", "spectrogram": "image/png", "metadata": "application/json"}
@@ -133,24 +134,18 @@ def test_a_failed_track_says_why_and_what_helps(public_api: Api) -> None:
 
 def test_the_webhook_has_a_state_of_its_own(public_api: Api) -> None:
     request_id = public_api.accepted(callback_url="https://hooks.example/?token=secret")
-    assert public_api.state(request_id)["webhook"] == {"state": "waiting", "attempts": []}
-    public_api.end(request_id, failed())
-    now = public_api.store.clock.now()
-    attempt = Attempt(number=1, started_at=now, milliseconds=12, code="timeout")
-    event_id = f"{request_id}:1:failed"
-    delivery = Delivery(
-        event_id=event_id,
-        request_id=request_id,
-        tenant="local",
-        webhook_id="msg_1",
-        url="https://hooks.example/?token=secret",
-        body=b"{}",
-        created_at=now,
-        attempts=(attempt,),
-    )
-    public_api.store.commit(Create(DELIVERIES, event_id, delivery))
+    assert public_api.state(request_id)["webhook"] == {
+        "webhook_id": None,
+        "type": None,
+        "state": "waiting",
+        "next_attempt_at": None,
+        "attempts": [],
+    }
+    attempt = Attempt(number=1, started_at=datetime.now(UTC), milliseconds=12, code="timeout")
+    row = recorded(public_api, request_id, attempts=(attempt,))
     webhook = public_api.state(request_id)["webhook"]
-    assert (webhook["state"], webhook["webhook_id"]) == ("pending", "msg_1")
+    assert (webhook["state"], webhook["webhook_id"]) == ("pending", row.webhook_id)
+    assert webhook["type"] == "track.failed"
     assert [(a["number"], a["status"], a["code"]) for a in webhook["attempts"]] == [
         (1, None, "timeout")
     ]

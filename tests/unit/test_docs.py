@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.generator.config import Settings as GeneratorSettings
@@ -12,11 +14,14 @@ from services.ingest import catalog
 from services.ingest.config import Settings as IngestSettings
 from services.ingest.legacy import LegacyRoute
 from services.ingest.routes import TrackRoutes
+from services.ingest.secret_routes import SecretRoutes
 from services.ingest.submission import CURES, Submission
+from services.ingest.webhook_routes import WebhookRoutes
 from services.notifier.config import Settings as NotifierSettings
 from shared.cures import CURES as CODE_CURES
 from shared.errors import Code
-from shared.messages import ENDING_TYPES, LATER_TYPES, TRACK_REQUESTED
+from shared.messages import ENDING_TYPES, LATER_TYPES, LIVE_TYPES, TRACK_REQUESTED
+from shared.webhooks import WEBHOOK_DUE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -48,7 +53,7 @@ def test_the_settings_table_is_what_the_services_read() -> None:
                 "required"
                 if info.is_required()
                 else f"`{info.default}`"
-                if info.default not in ("", None)
+                if info.default not in ("", None, SecretStr(""))
                 else "empty",
                 info.description,
             )
@@ -58,7 +63,8 @@ def test_the_settings_table_is_what_the_services_read() -> None:
 
 def test_every_message_type_is_documented() -> None:
     text = (DOCS / "messages.md").read_text()
-    for name in {TRACK_REQUESTED, *ENDING_TYPES.values(), *LATER_TYPES}:
+    known = {TRACK_REQUESTED, WEBHOOK_DUE, *ENDING_TYPES.values(), *LIVE_TYPES.values()}
+    for name in known | LATER_TYPES:
         assert f"`{name}`" in text, name
 
 
@@ -67,15 +73,18 @@ def test_every_route_is_documented() -> None:
     settings = IngestSettings(
         gcp_project="p", output_bucket="o", public_url="http://x", signing_account="a"
     )
-    routes = TrackRoutes(None, None, settings)  # type: ignore[arg-type]  # nothing is called
+    routes = TrackRoutes(None, None, None, settings)  # type: ignore[arg-type]  # nothing is called
     app.register_blueprint(routes.blueprint())
     app.register_blueprint(LegacyRoute(None, "t").blueprint())  # type: ignore[arg-type]  # same
+    nothing: dict[str, Any] = dict.fromkeys(("tracks", "webhooks", "endpoints", "secrets"))
+    app.register_blueprint(WebhookRoutes(**nothing, settings=settings).blueprint())
+    app.register_blueprint(SecretRoutes(None).blueprint())  # type: ignore[arg-type]  # same
     text = (DOCS / "api.md").read_text()
     for rule in app.url_map.iter_rules():
         if rule.endpoint == "static":
             continue
-        path = rule.rule.replace("<track_id>", "{id}").replace("<name>", "{fmt}")
-        method = "POST" if "POST" in (rule.methods or ()) else "GET"
+        path = re.sub(r"<\w+_id>", "{id}", rule.rule).replace("<name>", "{fmt}")
+        method = next(m for m in ("POST", "DELETE", "GET") if m in (rule.methods or ()))
         assert f"`{method} {path}`" in text, rule
 
 

@@ -61,12 +61,12 @@ def test_services_know_the_shared_parts_and_no_other_service(service: str) -> No
     folder = f"services/{service}"
     for other in {*SERVICES} - {service}:
         assert found(folder, importing=f"services.{other}") == set()
-    for outside in ("deploy", "tests", "client", "benchmarks"):
+    for outside in ("deploy", "tests", "client", "motif", "benchmarks"):
         assert found(folder, importing=outside) == set()
 
 
 def test_what_is_shared_knows_nobody() -> None:
-    for outside in ("services", "deploy", "tests", "client", "benchmarks"):
+    for outside in ("services", "deploy", "tests", "client", "motif", "benchmarks"):
         assert found("shared", importing=outside) == set()
 
 

@@ -10,9 +10,10 @@ from services.ingest.bodies import fingerprint, parse, to_object
 from services.ingest.submission import CURES, Submission, parameters
 from shared.messages import TrackRequested, decode_request, encode
 from shared.problems import Problem
+from shared.targets import Targets
 from tests.support.topics import track_requested
 
-NOBODY: frozenset[str] = frozenset()
+NOBODY = Targets()
 GOOD = {"prompt": "warm strings at dawn"}
 TEXT = st.text(st.characters(codec=None), max_size=30)
 JSON = st.recursive(
@@ -33,7 +34,7 @@ HONEST = st.fixed_dictionaries(
         "formats": st.lists(st.sampled_from(catalog.FORMATS), min_size=1),
         "bit_depth": st.sampled_from(catalog.BIT_DEPTHS),
         "loop": st.booleans(),
-        "callback_events": st.lists(st.sampled_from(catalog.ENDINGS)),
+        "callback_events": st.lists(st.sampled_from(catalog.EVENTS)),
         "priority": st.sampled_from(["interactive", "batch"]),
         "metadata": st.dictionaries(
             st.text("ab.é", min_size=1, max_size=64), st.text("ab ", max_size=512), max_size=16
@@ -211,9 +212,11 @@ def test_seconds_that_are_none_are_refused_by_name(seconds: str) -> None:
 
 def test_plain_http_is_for_allowed_targets_only() -> None:
     body = GOOD | {"callback_url": "http://127.0.0.1:8091/hook"}
-    assert parse(body, frozenset({"http://127.0.0.1:8091"})).callback_url
-    with pytest.raises(Problem, match="callback_url"):
-        parse(body, frozenset({"http://127.0.0.1:8092"}))
+    assert parse(body, Targets("127.0.0.1:8091")).callback_url
+    with pytest.raises(Problem, match="callback_url: must start with https") as caught:
+        parse(body, Targets("127.0.0.1:8092"))
+    assert (caught.value.status, caught.value.field) == (400, "callback_url")
+    assert "public host" in caught.value.cure
 
 
 def test_every_field_has_a_cure() -> None:

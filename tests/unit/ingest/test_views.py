@@ -10,6 +10,7 @@ from services.ingest import views
 from services.ingest.bodies import parse
 from shared import rules
 from shared.messages import TrackResult
+from shared.targets import Targets
 from shared.track import PROGRESS, Park, Stage, Status, Track
 from tests.support.messages import completed_event
 from tests.support.rules import START, new
@@ -129,7 +130,7 @@ def test_the_seed_that_is_told_can_be_sent_for_the_same_clips(request_id: str) -
     versions = [Version(clip, 3) for clip in range(3)]
     request = new().request
     seeds = [seed(request, request_id, version) for version in versions]
-    sent = parse({"prompt": request.prompt, "seed": seeds[0]}, frozenset()).to_request()
+    sent = parse({"prompt": request.prompt, "seed": seeds[0]}, Targets()).to_request()
     assert [seed(sent, "another", version) for version in versions] == seeds
 
 
