@@ -8,7 +8,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from tests.support.api import GOOD, Api, refused
+from tests.support.api import BASE, GOOD, Api, refused
 
 JSON = "application/json"
 PROMPT = GOOD["prompt"]
@@ -150,6 +150,13 @@ WRONG: dict[str, list[Any]] = {
         "https://hooks.example/\r\nX: y",
         "https://hooks.example/\u00fc",
         "https://hooks.example:0/",
+        "https://hooks.example:8080/",
+        "https://127.0.0.1/",
+        "https://2130706433/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://localhost/",
+        "https://metadata.google.internal/",
+        f"{BASE}/hook",
         long_url(2049),
         5,
         True,

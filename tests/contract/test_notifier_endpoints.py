@@ -179,6 +179,7 @@ def test_all_that_was_held_is_released(stack: Stack, receiver: Receiver) -> None
     due = stack.store.due(DELIVERIES, stack.now(), 300)
     assert {seen.id for seen in due} == {row.webhook_id for row in rows}
     assert {seen.value.expire_at for seen in due if seen.value} == {None}
+    assert stack.endpoint(receiver.hook).wake_at is None
 
 
 def test_what_is_disabled_again_is_not_released(stack: Stack, receiver: Receiver) -> None:

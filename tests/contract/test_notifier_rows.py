@@ -114,6 +114,41 @@ def test_a_receiver_that_kills_its_notifier_is_called_twice_per_attempt(
     assert len(receiver.ids()) == len(receiver.bodies()) == 1
 
 
+@pytest.mark.parametrize("done", [False, True], ids=["taken", "delivered"])
+def test_a_row_that_somebody_has_taken_meanwhile_is_left_alone(
+    stack: Stack, receiver: Receiver, *, done: bool
+) -> None:
+    seen = stack.rows.get(stack.planned(receiver.hook).webhook_id)
+    taken = stack.take(seen.id, "quick")
+    if done:
+        record(stack, taken, status=200)
+    before = stack.rows.get(seen.id)
+    for change in (stack.rows.trouble, stack.rows.hold, stack.rows.release, stack.rows.move_on):
+        assert change(seen).version == before.version
+    assert stack.rows.take(seen, "late").version == before.version
+    assert stack.rows.get(seen.id).version == before.version
+
+
+def test_what_somebody_asks_for_meanwhile_is_not_held(stack: Stack, receiver: Receiver) -> None:
+    seen = stack.rows.get(stack.planned(receiver.hook).webhook_id)
+    stack.webhooks.redeliver("local", seen.id)
+    asked = stack.row(seen.id)
+    stack.rows.hold(seen)
+    assert stack.row(seen.id) == asked
+    assert asked.wake_at is not None
+
+
+def test_what_is_kept_no_longer_is_not_released(stack: Stack, receiver: Receiver) -> None:
+    later = stack.now() + timedelta(minutes=1)
+    held = {"state": State.HELD, "next_at": None, "wake_at": None}
+    old = stack.planned(receiver.hook, expire_at=stack.now(), **held)
+    young = stack.planned(receiver.hook, expire_at=later, **held)
+    for row in (old, young):
+        stack.rows.release(stack.rows.get(row.webhook_id))
+    assert stack.row(old.webhook_id) == old
+    assert stack.row(young.webhook_id).state == "pending"
+
+
 def overtaken(stack: Stack, url: str) -> tuple[str, Snapshot[Delivery], Snapshot[Delivery]]:
     """An attempt whose lease has ended, and the one that has taken its place."""
     webhook = stack.planned(url).webhook_id

@@ -142,7 +142,7 @@ NOT_INSTALLED = {
     "ingest": {"av", "soundfile", "httpx", "google.cloud.aiplatform_v1"},
     "generator": {"httpx", "google.cloud.aiplatform"},
     "notifier": {
-        *("av", "soundfile", "numpy"),
+        *("av", "soundfile", "numpy", "httpx"),
         *("google.cloud.aiplatform_v1", "google.cloud.storage", "google.cloud.pubsub_v1"),
     },
 }
