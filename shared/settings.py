@@ -84,7 +84,7 @@ class TargetSettings(CommonSettings):
     webhook_refused_hosts: str = Field(
         "",
         description="Our services' own hosts, by commas, `*` for any part: no webhook goes there,"
-        " nor to the host of `PUBLIC_URL`",
+        " nor to the host of `PUBLIC_URL`, unless it is an allowed target",
     )
 
     @cached_property

@@ -12,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from services.ingest.submission import CURES, Submission
 from shared.edge import read_body
 from shared.problems import Problem
-from shared.targets import Targets
+from shared.targets import TargetNotAllowed, Targets
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -100,8 +100,8 @@ def check_callback(url: str, targets: Targets) -> None:
     """
     try:
         targets.check(url)
-    except ValueError as exc:
-        raise _problem([_refusal("callback_url", str(exc))]) from None
+    except TargetNotAllowed as exc:
+        raise _problem([_refusal("callback_url", str(exc), exc.code)]) from None
 
 
 def validated(model: type[M], body: dict[str, Any], cures: Mapping[str, str]) -> M:

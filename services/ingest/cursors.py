@@ -14,7 +14,7 @@ T = TypeVar("T")
 LARGEST: Final = 100
 DEFAULT: Final = 50
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TEXT: Final = re.compile(r"([0-9]{1,16})\.(0|(?:msg|ep)_[a-z2-7]{52})")
+_TEXT: Final = re.compile(r"([0-9]{1,16})\.(0|(msg|ep)_[a-z2-7]{52})")
 """Microseconds since 1970 (up to the year 2286), and a document's id."""
 _LIMIT: Final = re.compile("[0-9]{1,3}")
 
@@ -51,8 +51,8 @@ class Window(NamedTuple):
     limit: int
 
 
-def window(query: MultiDict[str, str]) -> Window:
-    """Read ``?after=`` and ``?limit=``.
+def window(query: MultiDict[str, str], kind: str) -> Window:
+    """Read ``?after=`` and ``?limit=``; *kind*: what the ids in this list begin with.
 
     Raises:
         Problem: 400, one of them cannot be read, or another name is there: a misspelt one
@@ -64,20 +64,21 @@ def window(query: MultiDict[str, str]) -> Window:
     if not _LIMIT.fullmatch(limit) or int(limit) not in range(1, LARGEST + 1):
         cure = f"Use a whole number from 1 to {LARGEST}."
         raise _refused("limit", f"is not from 1 to {LARGEST}", cure)
-    return Window(_cursor(query["after"]) if "after" in query else START, int(limit))
+    return Window(_cursor(query["after"], kind) if "after" in query else START, int(limit))
 
 
-def _cursor(text: str) -> Cursor:
+def _cursor(text: str, kind: str) -> Cursor:
     try:
         plain = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
     except ValueError:
         plain = ""
-    if found := _TEXT.fullmatch(plain):
+    found = _TEXT.fullmatch(plain)
+    if found and found[3] in (None, kind):
         cursor = Cursor(_EPOCH + timedelta(microseconds=int(found[1])), found[2])
         if cursor.text() == text:
             return cursor
     cure = "Send `next` of an earlier answer as it was, or leave it out to begin anew."
-    raise _refused("after", "is no cursor of this API", cure)
+    raise _refused("after", "is no cursor of this list", cure)
 
 
 def _refused(field: str, detail: str, cure: str) -> Problem:

@@ -197,5 +197,10 @@ def no_such_track(_: NoSuchTrack) -> ResponseReturnValue:
     """404, the same for what is not there and for what is another's."""
     # Flask answers 500 to whatever an error handler raises.
     return current_app.handle_user_exception(
-        Problem(404, "no_such_track", "There is no such track.")
+        Problem(
+            404,
+            "no_such_track",
+            "There is no such track, or none any more.",
+            cure="Use a `request_id` that a submit has answered in the last 90 days.",
+        )
     )

@@ -103,10 +103,11 @@ class WebhookRoutes:
 
     def events(self) -> ResponseReturnValue:
         """The tenant's events, oldest first, from a cursor on."""
-        found = self._webhooks.events(LOCAL_TENANT, window(request.args))
+        asked = window(request.args, "msg")
+        found = self._webhooks.events(LOCAL_TENANT, asked)
         url = f"{self._base}/v1/webhooks/events"
         return webhook_views.page(
-            "events", found, lambda row: webhook_views.event(row, self._base), url
+            "events", found, lambda row: webhook_views.event(row, self._base), url, asked
         )
 
     def event(self, webhook_id: str) -> ResponseReturnValue:
@@ -127,10 +128,11 @@ class WebhookRoutes:
 
     def endpoints(self) -> ResponseReturnValue:
         """The tenant's receivers, oldest first, from a cursor on."""
-        found = self._endpoints.list(LOCAL_TENANT, window(request.args))
+        asked = window(request.args, "ep")
+        found = self._endpoints.list(LOCAL_TENANT, asked)
         url = f"{self._base}/v1/webhooks/endpoints"
         return webhook_views.page(
-            "endpoints", found, lambda one: webhook_views.endpoint(one, self._base), url
+            "endpoints", found, lambda one: webhook_views.endpoint(one, self._base), url, asked
         )
 
     def endpoint(self, endpoint_id: str) -> ResponseReturnValue:
@@ -177,13 +179,21 @@ def _endpoint(endpoint_id: str) -> str:
 
 
 def _no_such_webhook(_: NoSuchWebhook) -> ResponseReturnValue:
-    return _not_found("no_such_webhook", "There is no such webhook, or none any more.")
+    return _not_found(
+        "no_such_webhook",
+        "There is no such webhook, or none any more.",
+        "GET /v1/webhooks/events lists those there are.",
+    )
 
 
 def _no_such_endpoint(_: NoSuchEndpoint) -> ResponseReturnValue:
-    return _not_found("no_such_endpoint", "There is no such endpoint.")
+    return _not_found(
+        "no_such_endpoint",
+        "There is no such endpoint.",
+        "GET /v1/webhooks/endpoints lists those there are.",
+    )
 
 
-def _not_found(code: str, detail: str) -> ResponseReturnValue:
+def _not_found(code: str, detail: str, cure: str) -> ResponseReturnValue:
     # Flask answers 500 to whatever an error handler raises.
-    return current_app.handle_user_exception(Problem(404, code, detail))
+    return current_app.handle_user_exception(Problem(404, code, detail, cure=cure))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from services.ingest.cursors import Page, T
+from services.ingest.cursors import Cursor, Page, T, Window
 from services.ingest.samples import NOBODY
 from services.ingest.webhooks import absence, announced
 from shared.track import Track
@@ -104,15 +104,18 @@ def endpoint(found: Endpoint, base: str) -> dict[str, Any]:
 
 
 def page(
-    name: str, found: Page[T], show: Callable[[T], dict[str, Any]], url: str
+    name: str, found: Page[T], show: Callable[[T], dict[str, Any]], url: str, asked: Window
 ) -> dict[str, Any]:
     """A list under *name*; ``next`` is always there, so that a poller can go on from it."""
-    cursor = found.next.text()
+
+    def link(after: Cursor) -> str:
+        return f"{url}?after={after.text()}&limit={asked.limit}"
+
     return {
         name: [show(row) for row in found.rows],
-        "next": cursor,
+        "next": found.next.text(),
         "has_more": found.more,
-        "links": {"self": url, "next": f"{url}?after={cursor}"},
+        "links": {"self": link(asked.after), "next": link(found.next)},
     }
 
 

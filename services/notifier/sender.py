@@ -76,8 +76,8 @@ class Sender:
             except RetryableError as exc:
                 log.warning("no way to send", extra={"code": exc.code})
                 return
-            if way.open_to(row):
-                self._posted(row, way, self._rows.now())
+            if way.open_to(row) and self._posted(row, way, self._rows.now()).gone:
+                self._health.failed(row, way.endpoint, gone=True)
 
     def _pause(self, row: Delivery | None) -> float | None:
         now = self._rows.now()

@@ -16,7 +16,7 @@ from shared import live, shutdown
 from shared.errors import Malformed, RetryableError
 from shared.gcp.firestore import FirestoreStore
 from shared.messages import decode_event, encode
-from shared.webhooks import DELIVERIES, due_event, webhook_id
+from shared.webhooks import DELIVERIES, due_event, endpoint_id, webhook_id
 from tests.support import issuer, pushes
 from tests.support.receiver import SCALE, SECRET, Receiver, Stack, document, ended, push
 from tests.support.tracks import stored_track
@@ -171,6 +171,15 @@ def test_the_third_attempt_is_the_sweepers_when_it_is_due(stack: Stack, receiver
     assert len(receiver.posts) == 3
 
 
+def test_what_is_not_due_is_left_to_who_waits_for_it(stack: Stack, receiver: Receiver) -> None:
+    slow = Stack(stack.store, scale=0.2)
+    soon = slow.now() + timedelta(seconds=1.5)
+    row = slow.planned(receiver.hook, failed=1, next_at=soon, wake_at=soon)
+    slow.wake(row)
+    assert receiver.posts == []
+    assert slow.now() < soon
+
+
 def test_ten_failures_exhaust_it(stack: Stack, receiver: Receiver) -> None:
     quick = Stack(stack.store, scale=1e-6)
     receiver.statuses = [500]
@@ -271,6 +280,7 @@ def test_a_live_event_is_one_post_and_no_row(stack: Stack, receiver: Receiver) -
     assert len(receiver.ids()) == 4
     assert receiver.posts[0].headers["webhook-id"] == webhook_id(f"{request_id}:1:queued")
     assert rows_of(stack, request_id) == []
+    assert stack.gate._endpoints == {}
     assert stack.sweeper.run() == {"woken": 0, "failed": 0}
 
 
@@ -281,6 +291,17 @@ def test_who_did_not_ask_hears_of_no_live_event(stack: Stack, receiver: Receiver
         told(stack, request_id, "progress", ":1")
     told(stack, running(stack, "", LIVE), "queued")
     assert receiver.posts == []
+
+
+def test_a_live_event_takes_nobodys_turn(stack: Stack, receiver: Receiver) -> None:
+    request_id = running(stack, receiver.hook, LIVE)
+    endpoint = endpoint_id("local", receiver.hook)
+    inside = [name for name in map(str, range(20)) if stack.gate.enter(endpoint, name, wait=False)]
+    told(stack, request_id, "queued")
+    assert receiver.posts == []
+    assert [stack.gate.leave(endpoint, name) for name in inside] == [None] * len(inside)
+    told(stack, request_id, "running")
+    assert len(receiver.posts) == 1
 
 
 def test_no_live_event_comes_after_the_ending_or_from_an_older_run(

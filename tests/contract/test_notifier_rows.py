@@ -124,8 +124,8 @@ def test_a_row_that_somebody_has_taken_meanwhile_is_left_alone(
         record(stack, taken, status=200)
     before = stack.rows.get(seen.id)
     for change in (stack.rows.trouble, stack.rows.hold, stack.rows.release, stack.rows.move_on):
-        assert change(seen).version == before.version
-    assert stack.rows.take(seen, "late").version == before.version
+        change(seen)
+    stack.rows.take(seen, "late")
     assert stack.rows.get(seen.id).version == before.version
 
 
@@ -469,6 +469,7 @@ def test_a_name_server_that_is_away_uses_up_no_attempt(stack: Stack, receiver: R
         assert after.wake_at - before >= timedelta(seconds=60 * 2 ** (troubles - 1) * SCALE)
         named.until_due(row.webhook_id)
     assert named.store.get(ENDPOINTS, row.endpoint_id).value is None  # no fault of the endpoint
+    assert named.gate._endpoints == {}
     named.sweeper.run()
     assert [a.number for a in named.row(row.webhook_id).attempts] == [1]
     (post,) = receiver.posts

@@ -12,6 +12,7 @@ from services.generator.app import create_app as generator_app
 from services.generator.config import Settings as GeneratorSettings
 from services.notifier.app import create_app as notifier_app
 from services.notifier.config import Settings as NotifierSettings
+from tests.support.api import MAIN_KEY, SECRET
 from tests.support.issuer import (
     ACCOUNT,
     AUDIENCE,
@@ -63,9 +64,13 @@ def client(
                 input_bucket="p", output_bucket="o", vertex_endpoint="http://127.0.0.1:1", **common
             )
             return generator_app(settings).test_client()
-        secret = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
         return notifier_app(
-            NotifierSettings(webhook_secret=secret, public_url="http://127.0.0.1:1", **common)
+            NotifierSettings(
+                public_url="http://127.0.0.1:1",
+                webhook_secret=SECRET,
+                webhook_main_keys=MAIN_KEY,
+                **common,
+            )
         ).test_client()
 
     return build
