@@ -48,6 +48,7 @@ sound: dev ## What is heard, in full counts: the local composer, and the table o
 bench: dev ## The figures, each beside its limit or a rival
 	@$(PYTHON) benchmarks/first.py
 	@$(PYTHON) benchmarks/mastering.py
+	@$(PYTHON) benchmarks/webhooks.py
 
 coverage: dev ## Branch coverage of unit and contract tests
 	@$(PYTHON) -m pytest tests/unit tests/contract --cov --cov-branch --cov-report=term-missing
