@@ -84,6 +84,8 @@ class Delivery:
     """When the schedule wants its next attempt; None: it wants none."""
     redeliver_at: datetime | None = None
     """Since then somebody waits for an attempt outside of the schedule."""
+    redelivering: bool = False
+    """Whether the present start is one of these."""
     wake_at: datetime | None = None
     wakes: int = 0
     """Times in a row that it was due and found no place: the row's own backoff."""
@@ -117,7 +119,9 @@ class Endpoint:
     succeeded_at: datetime | None = None
     """A success, not necessarily the last one: it is not written down each time."""
     failing_since: datetime | None = None
-    """First failure since the last success."""
+    """First failure since the last success, or since a long time without any attempt."""
+    failed_at: datetime | None = None
+    """A failure, not necessarily the last one."""
     disabled_at: datetime | None = None
     reason: str = ""
     """Why it is disabled: ``gone`` (it answered 410) or ``failing``."""

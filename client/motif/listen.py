@@ -40,7 +40,8 @@ def listen(
         server = _Server((host, port), handler)
     except (OSError, OverflowError) as exc:
         raise PortTaken(f"cannot listen on {host}:{port} ({exc}): choose another --port") from None
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may start us deaf to the first
+        signal.signal(number, _interrupt)
     with server, suppress(KeyboardInterrupt):
         _greet(f"http://{host}:{server.server_address[1]}", webhook)
         server.serve_forever(poll_interval=0.1)

@@ -1,5 +1,6 @@
 """Says how a track is coming along, beside the work and never in its way."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Final
 from services.generator.claim import Claim
 from shared import live
 from shared.ports import Publisher
+
+log = logging.getLogger(__name__)
 
 SOURCE: Final = "generator"
 APART: Final = 2.0
@@ -40,7 +43,12 @@ class Reporter:
         thread = threading.Thread(
             target=context.run, args=(report.run, over), name="reports", daemon=True
         )
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # no thread is to be had: the work goes on unreported
+            log.warning("track not reported", extra={"code": "no_thread"})
+            yield
+            return
         try:
             yield
         finally:

@@ -59,13 +59,15 @@ class Endpoints:
     def enable(self, tenant: str, endpoint: str) -> Endpoint:
         """Have webhooks sent there again; the notifier's sweep releases what was held.
 
+        One that is enabled already is looked through all the same.
+
         Raises:
             NoSuchEndpoint, StoreUnavailable: as ``get``.
         """
         for _ in range(ROUNDS):
             seen = self._store.get(ENDPOINTS, endpoint)
             found = _visible(seen, tenant)
-            if found.disabled_at is None:
+            if found.disabled_at is None and found.wake_at is not None:
                 return found
             enabled = replace(
                 found,

@@ -26,6 +26,8 @@ MAX_STARTS: Final = 2
 RETENTION: Final = timedelta(days=30)
 TROUBLE_BACKOFF: Final = (60.0, 3600.0)
 """Seconds after the first trouble of ours, doubling up to the second."""
+LAST_TROUBLES: Final = 6
+"""So many in a row, an hour, the last attempts wait for the end of it as well."""
 
 NO_RESULT: Final = "no_result"
 GONE: Final = "gone"
@@ -82,7 +84,7 @@ class Answer:
             status=self.status,
             code=GONE if self.gone else self.code,
             answer=self.answer,
-            redelivery=row.redeliver_at is not None,
+            redelivery=row.redelivering,
         )
 
 
@@ -97,6 +99,7 @@ def taken(row: Delivery, holder: str, now: datetime, timing: Timing) -> Delivery
     return replace(
         row,
         starts=row.starts + 1,
+        redelivering=row.redeliver_at is not None,
         holder=holder,
         lease_expires_at=expires,
         wake_at=expires,
@@ -114,19 +117,18 @@ def failed(
 ) -> Delivery:
     """One more failure: the next attempt is planned, or there is none.
 
-    A redelivery changes nothing of what was planned. Who answers 410 gets no more attempts:
-    its endpoint has been disabled.
+    A redelivery changes nothing of what was planned. After a 410 it is due at once, to find its
+    endpoint disabled and be held.
     """
     closed = _closed(row, attempt)
     if attempt.redelivery:
-        return replace(closed, wake_at=closed.next_at)
+        return replace(closed, wake_at=wanted(closed))
     closed = replace(closed, failed=row.failed + 1)
     if row.once or closed.failed == len(SCHEDULE):
         return _over(closed, State.EXHAUSTED, now)
-    if answer.gone:
-        return held(closed)
-    at = now + seconds(delay(closed.failed, answer, now, scale=scale, jitter=jitter))
-    return replace(closed, next_at=at, wake_at=at)
+    pause = delay(closed.failed, answer, now, scale=scale, jitter=jitter)
+    at = now if answer.gone else now + seconds(pause)
+    return replace(closed, next_at=at, wake_at=closed.redeliver_at or at)
 
 
 def troubled(row: Delivery, now: datetime, *, scale: float, jitter: float) -> Delivery:
@@ -140,7 +142,8 @@ def troubled(row: Delivery, now: datetime, *, scale: float, jitter: float) -> De
     at = now + seconds(pause)
     starts = row.starts - row.live(now)
     free = replace(_free(row), starts=starts, troubles=row.troubles + 1, wake_at=at)
-    if now < (row.redeliver_at or row.since) + seconds(WHOLE * scale):
+    over = now >= (row.redeliver_at or row.since) + seconds(WHOLE * scale)
+    if not over or row.troubles < LAST_TROUBLES:
         return free if row.redeliver_at else replace(free, next_at=at)
     if row.redeliver_at:
         return replace(free, redeliver_at=None, wake_at=row.next_at)
@@ -149,7 +152,7 @@ def troubled(row: Delivery, now: datetime, *, scale: float, jitter: float) -> De
 
 def held(row: Delivery) -> Delivery:
     """Its endpoint is disabled: nothing happens until it is enabled."""
-    expires = row.created_at + RETENTION
+    expires = row.since + RETENTION
     return replace(_free(row), state=State.HELD, next_at=None, wake_at=None, expire_at=expires)
 
 
@@ -172,7 +175,12 @@ def _free(row: Delivery) -> Delivery:
 
 def _closed(row: Delivery, attempt: Attempt) -> Delivery:
     return replace(
-        _free(row), starts=0, troubles=0, redeliver_at=None, attempts=(*row.attempts, attempt)
+        _free(row),
+        starts=0,
+        troubles=0,
+        redelivering=False,
+        redeliver_at=None if row.redelivering else row.redeliver_at,
+        attempts=(*row.attempts, attempt),
     )
 
 

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Final
 
-from services.notifier.gate import Gate
+from services.notifier.gate import MOST_OPEN, Gate
 from services.notifier.sender import Sender
 from shared import shutdown
 from shared.errors import MotifError, RetryableError
@@ -13,7 +13,7 @@ from shared.webhooks import Delivery
 
 log = logging.getLogger(__name__)
 
-_PASSING_ON: Final = 120.0
+PASSING_ON: Final = 120.0
 """Seconds that one request may go on with deliveries of others; it must end before its budget."""
 
 
@@ -25,15 +25,21 @@ class Dispatch:
         self._sender = sender
         self._gate = gate
 
-    def enter(self, seen: Snapshot[Delivery]) -> bool:
-        """Take a place for a delivery; who gets one must `send`. Without one its row stays due."""
-        return seen.value is not None and self._gate.enter(seen.value.endpoint_id, seen.id)
+    def enter(self, seen: Snapshot[Delivery], *, most: int = MOST_OPEN) -> bool:
+        """Take a place for a delivery; who gets one must `send`. Without one its row stays due.
 
-    def send(self, seen: Snapshot[Delivery], *, patience: float = 0.0) -> None:
+        *most*: take none while so many are taken at its endpoint.
+        """
+        row = seen.value
+        return row is not None and self._gate.enter(row.endpoint_id, seen.id, most=most)
+
+    def send(
+        self, seen: Snapshot[Delivery], *, patience: float = 0.0, passing_on: float = PASSING_ON
+    ) -> None:
         """Make the attempts of a delivery that has its place, then of those that waited for it.
 
         An attempt that is due within *patience* seconds is waited for, while the endpoint has
-        so many places.
+        so many places. Others are gone on with for *passing_on* seconds.
 
         Raises:
             RetryableError: the process is going away, or Firestore gave no verdict.
@@ -43,7 +49,12 @@ class Dispatch:
         try:
             self._attempts(endpoint_id, seen, patience)
         finally:
-            self._leave(endpoint_id, seen.id)
+            self._leave(endpoint_id, seen.id, passing_on)
+
+    def forget(self, seen: Snapshot[Delivery]) -> None:
+        """Give back a place that nothing will be sent from."""
+        if seen.value is not None:
+            self._leave(seen.value.endpoint_id, seen.id, 0.0)
 
     def once(self, row: Delivery) -> None:
         """Send what is not recorded, if there is a place for it now."""
@@ -52,7 +63,7 @@ class Dispatch:
         try:
             self._sender.once(row)
         finally:
-            self._leave(row.endpoint_id, row.webhook_id)
+            self._leave(row.endpoint_id, row.webhook_id, PASSING_ON)
 
     def _attempts(self, endpoint_id: str, seen: Snapshot[Delivery], patience: float) -> None:
         pause = self._sender.attempt(seen.id, seen)
@@ -61,8 +72,8 @@ class Dispatch:
                 raise RetryableError("this instance is stopping", code="stopping")
             pause = self._sender.attempt(seen.id)
 
-    def _leave(self, endpoint_id: str, webhook_id: str) -> None:
-        until = time.monotonic() + _PASSING_ON
+    def _leave(self, endpoint_id: str, webhook_id: str, passing_on: float) -> None:
+        until = time.monotonic() + passing_on
         following = self._gate.leave(endpoint_id, webhook_id)
         while following is not None:
             goes_on = time.monotonic() < until and self._passed_on(following)

@@ -39,16 +39,18 @@ class Gate:
         self._lock = threading.Lock()
         self._endpoints: OrderedDict[str, _Endpoint] = OrderedDict()
 
-    def enter(self, endpoint_id: str, webhook_id: str, *, wait: bool = True) -> bool:
+    def enter(
+        self, endpoint_id: str, webhook_id: str, *, wait: bool = True, most: int = MOST_OPEN
+    ) -> bool:
         """Take a place for a delivery; False when there is none, or it has one already.
 
-        *wait*: remember it when there is none.
+        *wait*: remember it when there is none; *most*: as if there were so many, at most.
         """
         with self._lock:
             endpoint = self._endpoint(endpoint_id)
             if webhook_id in endpoint.open:
                 return False
-            if len(endpoint.open) < endpoint.most:
+            if len(endpoint.open) < min(endpoint.most, most):
                 endpoint.open.add(webhook_id)
                 return True
             room = wait and not endpoint.failing and len(endpoint.waiting) < _MOST_WAITING

@@ -18,8 +18,10 @@ log = logging.getLogger(__name__)
 FAILING: Final = "failing"
 MOST_FAILING_SECONDS: Final = 5 * 86_400.0
 """So long without one success, and an endpoint is disabled."""
+QUIET_SECONDS: Final = 3 * 86_400.0
+"""A failure this long after the one before begins anew: longer than any gap of the schedule."""
 _NOTED: Final = timedelta(hours=1)
-"""A success is written down again after this long: no document may be written at each webhook."""
+"""An outcome is written down again after this long: no document may be written at each webhook."""
 
 Change = Callable[[Endpoint, datetime], Endpoint]
 
@@ -36,11 +38,14 @@ def after_failure(endpoint: Endpoint, now: datetime, *, gone: bool, scale: float
     """Disabled at once by a 410, else when nothing has succeeded for too long."""
     if endpoint.disabled_at:
         return endpoint
-    since = endpoint.failing_since or now
+    last = endpoint.failed_at
+    quiet = last is not None and now - last >= seconds(QUIET_SECONDS * scale)
+    since = now if quiet else endpoint.failing_since or now
     if gone or now - since >= seconds(MOST_FAILING_SECONDS * scale):
         reason = GONE if gone else FAILING
-        return replace(endpoint, failing_since=since, disabled_at=now, reason=reason)
-    return replace(endpoint, failing_since=since)
+        return replace(endpoint, failing_since=since, failed_at=now, disabled_at=now, reason=reason)
+    news = since != endpoint.failing_since or last is None or now - last >= _NOTED * scale
+    return replace(endpoint, failing_since=since, failed_at=now) if news else endpoint
 
 
 class Health:

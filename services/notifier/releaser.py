@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
-from services.notifier.delivery import RETENTION
 from services.notifier.rows import Rows
 from shared import shutdown
 from shared.clock import seconds
@@ -15,8 +15,8 @@ from shared.timing import Timing
 from shared.webhooks import DELIVERIES, ENDPOINTS, Delivery, Endpoint, State
 
 _AT_ONCE: Final = 200
-_BEFORE_ALL: Final = "-"
-"""An id in front of those of all deliveries; Firestore takes no empty one."""
+_SHARE: Final = 0.5
+"""Of a sweep period, at most, for one endpoint."""
 
 
 class Releaser:
@@ -34,31 +34,38 @@ class Releaser:
 
     def _wake(self, seen: Snapshot[Endpoint]) -> None:
         moved = self._moved(seen)
-        while not shutdown.stopping() and self._enabled(seen.id):
-            held = self._held(seen.id)
-            if not held:
-                self._done(moved)
+        # Deliveries are swept beside this: what takes longer goes on in the next pass.
+        until = self._store.clock.now() + seconds(self._timing.sweep * _SHARE)
+        after, missed = None, False
+        while self._store.clock.now() < until and self._goes_on(seen.id):
+            held = self._held(seen.id, after)
+            outcomes = [self._released(row) for row in held]
+            missed = missed or not all(outcomes)
+            if len(held) < _AT_ONCE:
+                if not missed:
+                    self._done(moved)
                 return
-            released = [self._released(row) for row in held]
-            if not any(released):
-                return  # they are being redelivered: the next look releases them
+            after = _place(held[-1])
 
-    def _enabled(self, endpoint_id: str) -> bool:
-        """Still: what is released from a disabled one is held again at once, without end."""
+    def _goes_on(self, endpoint_id: str) -> bool:
+        """Still enabled: else what is released is held again at once, without end."""
         endpoint = self._store.get(ENDPOINTS, endpoint_id).value
-        return endpoint is not None and endpoint.disabled_at is None
+        return endpoint is not None and endpoint.disabled_at is None and not shutdown.stopping()
 
     def _released(self, row: Snapshot[Delivery]) -> bool:
+        """Or over; False: it is being redelivered, and released at the next look."""
         after = self._rows.release(row).value
-        return after is not None and after.state is not State.HELD
+        over = after is None or after.expired(self._store.clock.now())
+        return over or (after is not None and after.state is not State.HELD)
 
-    def _held(self, endpoint_id: str) -> Sequence[Snapshot[Delivery]]:
-        oldest = self._store.clock.now() - RETENTION
+    def _held(
+        self, endpoint_id: str, after: tuple[datetime, str] | None
+    ) -> Sequence[Snapshot[Delivery]]:
         return self._store.find(
             DELIVERIES,
             {"endpoint_id": endpoint_id, "state": State.HELD.value},
             order="created_at",
-            after=(oldest, _BEFORE_ALL),
+            after=after,
             limit=_AT_ONCE,
         )
 
@@ -78,3 +85,8 @@ class Releaser:
             self._store.commit(Update(ENDPOINTS, moved.id, endpoint, moved.version))
         except CommitUnclear:
             return  # enabled or disabled anew: the next look tells
+
+
+def _place(row: Snapshot[Delivery]) -> tuple[datetime, str]:
+    assert row.value is not None  # noqa: S101 - it was found by a field of it
+    return row.value.created_at, row.id

@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Condition
 from typing import Final
 
 from services.notifier.wire import Clock
@@ -20,6 +20,10 @@ Resolve = Callable[[str, int], list[str]]
 THREADS: Final = 64
 PER_DOMAIN: Final = 16
 """One tenant's slow name server must not take all threads; several of them still may."""
+_PATIENCE: Final = 2.0
+"""Seconds to wait for a place: a burst to a name that is answered for in time finds one."""
+_SHARED: Final = frozenset({"ac", "co", "com", "edu", "gov", "net", "org"})
+"""Second labels below which everybody has a domain of their own, as in ``co.uk``."""
 _NO_SUCH_NAME: Final = frozenset(
     getattr(socket, name)
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY", "EAI_FAIL")
@@ -44,7 +48,7 @@ class Resolver:
         """*resolve* blocks; it is called once per look-up, in a thread of its own."""
         self._resolve = resolve
         self._pool = ThreadPoolExecutor(THREADS, "resolve")
-        self._lock = Lock()
+        self._changed = Condition()
         self._open: Counter[str] = Counter()
 
     def addresses(self, host: str, port: int, clock: Clock) -> list[str]:
@@ -67,22 +71,37 @@ class Resolver:
         return sorted(dict.fromkeys(found), key=lambda one: ":" in one)
 
     def _look_up(self, host: str, port: int, clock: Clock) -> list[str]:
-        domain = ".".join(host.split(".")[-2:])
-        self._enter(domain)
-        # Never queued: there is a thread for everybody who has entered.
-        future = self._pool.submit(self._resolve, host, port)
+        domain = _domain(host)
+        self._enter(domain, clock)
+        try:
+            # Never queued: there is a thread for everybody who has entered.
+            future = self._pool.submit(self._resolve, host, port)
+        except RuntimeError:  # no thread is to be had
+            self._leave(domain)
+            raise Unresolved("dns_unavailable") from None
         future.add_done_callback(lambda _: self._leave(domain))
         return future.result(clock.left())
 
-    def _enter(self, domain: str) -> None:
-        with self._lock:
-            if self._open[domain] >= PER_DOMAIN or self._open.total() >= THREADS:
+    def _enter(self, domain: str, clock: Clock) -> None:
+        def room() -> bool:
+            return self._open[domain] < PER_DOMAIN and self._open.total() < THREADS
+
+        with self._changed:
+            if not self._changed.wait_for(room, min(_PATIENCE, clock.left())):
                 raise Unresolved("dns_unavailable")
             self._open[domain] += 1
 
     def _leave(self, domain: str) -> None:
-        with self._lock:
+        with self._changed:
             self._open -= Counter({domain: 1})
+            self._changed.notify_all()
+
+
+def _domain(host: str) -> str:
+    """Who answers for *host*: its last two labels, or three below such as ``co.uk``."""
+    labels = host.split(".")
+    shared = labels[-2:-1] and labels[-2] in _SHARED
+    return ".".join(labels[-3 if shared else -2 :])
 
 
 def system_resolve(host: str, port: int) -> list[str]:

@@ -11,7 +11,7 @@ from shared.endings import ROUNDS
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.ports import Snapshot, Store, Update
 from shared.timing import Timing
-from shared.webhooks import DELIVERIES, Delivery, State
+from shared.webhooks import DELIVERIES, ENDPOINTS, Delivery, Endpoint, State
 
 Judge = Callable[[Delivery, datetime], Delivery | None]
 """The row as it should become, at the store's time; None: leave it as it is."""
@@ -103,17 +103,26 @@ class Rows:
 
         return self._changed(seen, judge)
 
-    def hold(self, seen: Snapshot[Delivery]) -> Snapshot[Delivery]:
-        """Its endpoint is disabled.
+    def hold(self, seen: Snapshot[Delivery], endpoint: Snapshot[Endpoint]) -> Snapshot[Delivery]:
+        """Its endpoint is disabled, and still is when this is written; else the row stays due.
 
         Raises:
-            StoreUnavailable: Firestore gave no verdict.
+            StoreUnavailable: Firestore does not answer.
         """
-
-        def judge(row: Delivery, _: datetime) -> Delivery | None:
-            return delivery.held(row) if self.due(row) and not row.redeliver_at else None
-
-        return self._changed(seen, judge)
+        row, same = seen.value, endpoint.value
+        assert row is not None  # noqa: S101 - it was due
+        assert seen.version is not None  # noqa: S101 - so it has a version
+        assert same is not None  # noqa: S101 - it was disabled
+        assert endpoint.version is not None  # noqa: S101 - so this has one too
+        held = delivery.held(row)
+        try:
+            time = self._store.commit(
+                Update(DELIVERIES, seen.id, held, seen.version),
+                Update(ENDPOINTS, endpoint.id, same, endpoint.version),
+            )
+        except CommitUnclear:
+            return self.get(seen.id)
+        return Snapshot(seen.id, held, time, time)
 
     def release(self, seen: Snapshot[Delivery]) -> Snapshot[Delivery]:
         """Its endpoint is enabled again.

@@ -17,7 +17,7 @@ from shared.errors import RetryableError, StoreUnavailable
 from shared.failpoints import failpoint
 from shared.logs import log_context
 from shared.ports import Snapshot
-from shared.webhooks import Delivery, Endpoint, State
+from shared.webhooks import Delivery, Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Sender:
             log.warning("no way to send", extra={"code": exc.code})
             return self._rows.trouble(seen)
         if not way.open_to(row):
-            return self._held(seen)
+            return self._rows.hold(seen, way.endpoint)
         holder = uuid.uuid4().hex
         taken = self._rows.take(seen, holder)
         if taken.value is None or taken.value.holder != holder:
@@ -105,29 +105,18 @@ class Sender:
     def _way(self, row: Delivery) -> _Way:
         return _Way(self._health.look(row.endpoint_id), self._signer.keys(row.tenant))
 
-    def _held(self, seen: Snapshot[Delivery]) -> Snapshot[Delivery]:
-        return self._looked_again(self._rows.hold(seen))
-
-    def _looked_again(self, seen: Snapshot[Delivery]) -> Snapshot[Delivery]:
-        """Release what is held, if its endpoint was enabled before it was: nobody else would."""
-        if seen.value is None or seen.value.state is not State.HELD:
-            return seen
-        endpoint = self._health.look(seen.value.endpoint_id).value
-        disabled = endpoint is not None and endpoint.disabled_at is not None
-        return seen if disabled else self._rows.release(seen)
-
     def _made(self, taken: Snapshot[Delivery], row: Delivery, way: _Way) -> Snapshot[Delivery]:
         started_at = self._rows.now()
         answer = self._posted(row, way, started_at)
         failpoint("after_webhook_sent", row.request_id)
         if _scheduled(row) and answer.gone:
-            # Before the row is held: at an enabled endpoint nobody would look for it.
+            # Before the row is due again: then it is held, and uses no attempt.
             self._health.failed(row, way.endpoint, gone=True)
         recorded = self._rows.record(taken, answer, started_at)
         failpoint("after_attempt_recorded", row.request_id)
         if _scheduled(row):
             self._noted(row, way, answer)
-        return self._looked_again(recorded)
+        return recorded
 
     def _noted(self, row: Delivery, way: _Way, answer: Answer) -> None:
         if answer.accepted:
@@ -139,8 +128,8 @@ class Sender:
         timestamp = int(started_at.timestamp())
         headers = signing.headers(way.keys, row.webhook_id, timestamp, row.body)
         answer = self._egress.post(row.url, headers, row.body)
-        if not answer.trouble:
-            self._gate.judge(row.endpoint_id, well=answer.accepted)
+        # Trouble too: a name that nobody answers for must not hold sixteen threads.
+        self._gate.judge(row.endpoint_id, well=answer.accepted)
         log.info(
             "webhook attempt",
             extra={

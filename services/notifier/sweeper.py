@@ -18,7 +18,11 @@ from shared.webhooks import DELIVERIES, Delivery
 log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 32
-"""Attempts of one pass in flight: a few slow receivers must not hold up all others."""
+"""Attempts of one pass in flight."""
+_AT_ONE_ENDPOINT: Final = 4
+"""A few slow receivers must not hold up all others."""
+_SHARE: Final = 1 / 12
+"""Of a sweep period: so long one attempt's thread goes on with others of its endpoint."""
 
 
 class DeliverySweeper:
@@ -42,25 +46,26 @@ class DeliverySweeper:
         self, pool: ThreadPoolExecutor, slots: BoundedSemaphore, seen: Snapshot[Delivery]
     ) -> None:
         slots.acquire()
-        if not self._dispatch.enter(seen):
+        if not self._dispatch.enter(seen, most=_AT_ONE_ENDPOINT):
             slots.release()
-            self._move_on(seen)
+            self._rows.move_on(seen)
             return
-        pool.submit(self._send, seen).add_done_callback(lambda _: slots.release())
+        try:
+            future = pool.submit(self._send, seen)
+        except RuntimeError:  # no thread is to be had
+            self._dispatch.forget(seen)
+            slots.release()
+            raise
+        future.add_done_callback(lambda _: slots.release())
 
     def _send(self, seen: Snapshot[Delivery]) -> None:
         try:
-            self._dispatch.send(seen)
+            self._dispatch.send(seen, passing_on=self._timing.sweep * _SHARE)
         except MotifError as exc:
             log.warning("row not woken", extra={"row": seen.id, "code": exc.code})
         except Exception:
             log.exception("row not woken", extra={"row": seen.id, "code": "internal"})
         else:
             return
-        with suppress(MotifError):
-            self._move_on(seen)
-
-    def _move_on(self, seen: Snapshot[Delivery]) -> None:
-        """Later, and later: what cannot be attempted must not hide what can."""
-        if seen.value is not None:
+        with suppress(MotifError):  # what cannot be attempted must not hide what can
             self._rows.move_on(self._rows.get(seen.id))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.notifier import delivery, signing
-from services.notifier.delivery import Answer
+from services.notifier.delivery import LAST_TROUBLES, Answer
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.gcp.firestore import FirestoreStore
 from shared.messages import encode
@@ -21,7 +21,7 @@ from shared.ports import Create, Snapshot, Update
 from shared.problems import Problem
 from shared.rings import RINGS, Kind, Secret, SecretRing
 from shared.vault import Vault
-from shared.webhooks import ENDPOINTS, Delivery, State, due_event
+from shared.webhooks import ENDPOINTS, Delivery, Endpoint, State, due_event, endpoint_id
 from tests.support.receiver import (
     BRIEF,
     MAIN_KEY,
@@ -114,6 +114,11 @@ def test_a_receiver_that_kills_its_notifier_is_called_twice_per_attempt(
     assert len(receiver.ids()) == len(receiver.bodies()) == 1
 
 
+def disabled(stack: Stack, url: str) -> Snapshot[Endpoint]:
+    stack.known(url, disabled_at=stack.now(), reason="gone")
+    return stack.store.get(ENDPOINTS, endpoint_id("local", url))
+
+
 @pytest.mark.parametrize("done", [False, True], ids=["taken", "delivered"])
 def test_a_row_that_somebody_has_taken_meanwhile_is_left_alone(
     stack: Stack, receiver: Receiver, *, done: bool
@@ -123,8 +128,9 @@ def test_a_row_that_somebody_has_taken_meanwhile_is_left_alone(
     if done:
         record(stack, taken, status=200)
     before = stack.rows.get(seen.id)
-    for change in (stack.rows.trouble, stack.rows.hold, stack.rows.release, stack.rows.move_on):
+    for change in (stack.rows.trouble, stack.rows.release, stack.rows.move_on):
         change(seen)
+    stack.rows.hold(seen, disabled(stack, receiver.hook))
     stack.rows.take(seen, "late")
     assert stack.rows.get(seen.id).version == before.version
 
@@ -133,7 +139,7 @@ def test_what_somebody_asks_for_meanwhile_is_not_held(stack: Stack, receiver: Re
     seen = stack.rows.get(stack.planned(receiver.hook).webhook_id)
     stack.webhooks.redeliver("local", seen.id)
     asked = stack.row(seen.id)
-    stack.rows.hold(seen)
+    stack.rows.hold(seen, disabled(stack, receiver.hook))
     assert stack.row(seen.id) == asked
     assert asked.wake_at is not None
 
@@ -469,7 +475,8 @@ def test_a_name_server_that_is_away_uses_up_no_attempt(stack: Stack, receiver: R
         assert after.wake_at - before >= timedelta(seconds=60 * 2 ** (troubles - 1) * SCALE)
         named.until_due(row.webhook_id)
     assert named.store.get(ENDPOINTS, row.endpoint_id).value is None  # no fault of the endpoint
-    assert named.gate._endpoints == {}
+    (place,) = named.gate._endpoints.values()
+    assert (place.open, len(place.waiting), place.failing) == (set(), 0, True)
     named.sweeper.run()
     assert [a.number for a in named.row(row.webhook_id).attempts] == [1]
     (post,) = receiver.posts
@@ -481,7 +488,8 @@ def test_trouble_ends_when_the_schedules_whole_time_is_over(
     stack: Stack, receiver: Receiver, late: timedelta
 ) -> None:
     bare = Stack(stack.store, secret="")
-    row = bare.planned(receiver.hook, since=bare.now() - WHOLE - late + timedelta(minutes=1))
+    since = bare.now() - WHOLE - late + timedelta(minutes=1)
+    row = bare.planned(receiver.hook, since=since, troubles=LAST_TROUBLES)
     bare.wake(row)
     after = bare.row(row.webhook_id)
     assert after.state == ("exhausted" if late else "pending")

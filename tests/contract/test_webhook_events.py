@@ -83,8 +83,8 @@ def test_an_event_says_what_was_sent_and_how_it_went(fresh: Api) -> None:
     ]
     assert told["has_more"] is False
     assert told["links"] == {
-        "self": f"{BASE}{PATH}",
-        "next": f"{BASE}{PATH}?after={told['next']}",
+        "self": f"{BASE}{PATH}?after={START.text()}&limit=50",
+        "next": f"{BASE}{PATH}?after={told['next']}&limit=50",
     }
 
 
@@ -159,7 +159,13 @@ def test_a_cursor_of_nobody_is_refused(fresh: Api, cursor: str) -> None:
     assert (told["field"], bool(told["cure"])) == ("after", True)
 
 
-@pytest.mark.parametrize("text", ["0.0", f"9999999999999999.{ID}", f"1.ep_{ID[4:]}"])
+def test_a_cursor_of_another_list_is_refused(fresh: Api) -> None:
+    other = base64.urlsafe_b64encode(f"1.ep_{ID[4:]}".encode()).decode().rstrip("=")
+    assert refused(fresh.client.get(f"{PATH}?after={other}"), 400, "invalid_field")["cure"]
+    assert fresh.client.get(f"/v1/webhooks/endpoints?after={other}").status_code == 200
+
+
+@pytest.mark.parametrize("text", ["0.0", f"9999999999999999.{ID}"])
 def test_a_cursor_that_can_be_read_does_no_harm(fresh: Api, text: str) -> None:
     cursor = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
     assert page(fresh, f"?after={cursor}")["next"] == cursor

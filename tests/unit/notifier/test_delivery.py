@@ -235,8 +235,13 @@ def test_after_the_last_of_the_schedule_it_is_exhausted() -> None:
 
 def test_who_has_gone_gets_no_more_until_the_endpoint_is_enabled() -> None:
     gone = fail(taken(fail(taken(row()))), Answer(status=410), later(9))
-    assert (gone.state, gone.failed, gone.next_at, gone.wake_at) == ("held", 2, None, None)
+    assert (gone.state, gone.failed, gone.next_at, gone.wake_at) == (
+        *("pending", 2),
+        *[later(9)] * 2,
+    )
     assert gone.attempts[-1].code == "gone"
+    gone = delivery.held(gone)
+    assert (gone.state, gone.failed, gone.next_at, gone.wake_at) == ("held", 2, None, None)
     assert gone.expire_at == gone.created_at + timedelta(days=30)
     assert delivery.wanted(gone) is None
     one = delivery.released(gone, later(HOUR))
@@ -334,11 +339,12 @@ def test_trouble_is_looked_at_again_within_an_hour(
 
 
 def test_trouble_ends_with_the_whole_time_of_the_schedule() -> None:
-    assert trouble(row(), later(WHOLE - 1)).state is State.PENDING
-    over = trouble(row(), later(WHOLE))
+    long = row(troubles=delivery.LAST_TROUBLES)
+    assert trouble(long, later(WHOLE - 1)).state is State.PENDING
+    over = trouble(long, later(WHOLE))
     assert (over.state, over.failed, over.wake_at, over.next_at) == ("exhausted", 0, None, None)
-    assert trouble(row(), later(WHOLE / 10), scale=0.1).state is State.EXHAUSTED
-    since = row(since=later(HOUR))
+    assert trouble(long, later(WHOLE / 10), scale=0.1).state is State.EXHAUSTED
+    since = replace(long, since=later(HOUR))
     assert trouble(since, later(WHOLE)).state is State.PENDING
     one, now, looks = row(), NOW, 0
     while one.state is State.PENDING:
@@ -355,9 +361,26 @@ def test_trouble_with_a_redelivery_ends_only_the_redelivery(state: str) -> None:
     waiting = trouble(taken(asked, later(20)), later(20))
     assert (waiting.state, waiting.redeliver_at) == (before.state, later(10))
     assert waiting.wake_at == later(80)
-    over = trouble(waiting, later(10 + WHOLE))
+    over = trouble(replace(waiting, troubles=delivery.LAST_TROUBLES), later(10 + WHOLE))
     assert over.wake_at == over.next_at
-    assert replace(over, troubles=0, wake_at=before.wake_at) == before
+    assert replace(over, troubles=0, redelivering=False, wake_at=before.wake_at) == before
+
+
+def test_the_last_attempt_is_not_lost_to_a_short_trouble() -> None:
+    last, now = row(failed=9), later(WHOLE * 1.2)
+    for _ in range(delivery.LAST_TROUBLES):
+        last = trouble(last, now)
+        assert last.state is State.PENDING
+        now = last.wake_at or now
+    assert (now - later(WHOLE * 1.2)).total_seconds() >= HOUR
+    assert trouble(last, now).state is State.EXHAUSTED
+
+
+def test_a_redelivery_asked_for_meanwhile_survives_the_end_of_another_attempt() -> None:
+    asked = replace(taken(row()), redeliver_at=later(40))
+    closed = fail(asked, now=later(41))
+    assert [a.redelivery for a in closed.attempts] == [False]
+    assert (closed.failed, closed.redeliver_at, closed.wake_at) == (1, later(40), later(40))
 
 
 def test_what_finds_no_place_is_looked_at_later_and_later() -> None:

@@ -29,12 +29,23 @@ def fail(one: Endpoint, now: datetime, *, gone: bool = False, scale: float = 1) 
 def test_five_days_of_failures_disable_it() -> None:
     one = fail(endpoint(), NOW)
     assert (one.failing_since, one.disabled_at, one.reason) == (NOW, None, "")
+    assert fail(one, NOW + HOUR - timedelta(seconds=1)) == one, "no news"
     for hours in range(1, 120):
-        assert fail(one, NOW + hours * HOUR) == one
-    assert fail(one, NOW + 5 * DAY - timedelta(seconds=1)) == one
+        one = fail(one, NOW + hours * HOUR)
+        assert (one.failing_since, one.failed_at) == (NOW, NOW + hours * HOUR)
+    assert fail(one, NOW + 5 * DAY - timedelta(seconds=1)).disabled_at is None
     late = fail(one, NOW + 5 * DAY)
     assert (late.failing_since, late.disabled_at, late.reason) == (NOW, NOW + 5 * DAY, "failing")
-    assert fail(one, NOW + DAY, scale=0.2).disabled_at == NOW + DAY
+    half = fail(fail(endpoint(), NOW, scale=0.2), NOW + DAY / 2, scale=0.2)
+    assert fail(half, NOW + DAY, scale=0.2).disabled_at == NOW + DAY
+
+
+def test_a_failure_long_after_the_last_one_begins_anew() -> None:
+    one = fail(endpoint(), NOW)
+    rare = fail(one, NOW + 30 * DAY)
+    assert (rare.failing_since, rare.disabled_at) == (NOW + 30 * DAY, None)
+    schedule = fail(one, NOW + timedelta(hours=24 * 2 * 1.2))
+    assert schedule.failing_since == NOW, "the longest gap of the schedule is no rest"
 
 
 def test_one_success_forgets_all_that_has_failed() -> None:

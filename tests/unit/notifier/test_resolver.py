@@ -2,6 +2,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +11,7 @@ from services.notifier.resolver import (
     THREADS,
     Resolver,
     Unresolved,
+    _domain,
     system_resolve,
 )
 from services.notifier.wire import Clock
@@ -110,10 +112,10 @@ def keep_busy(resolver: Resolver, domain: str) -> None:
         thread.join()
 
 
-def at_once(resolver: Resolver, host: str) -> str:
+def soon(resolver: Resolver, host: str) -> str:
     start = time.monotonic()
     code = trouble(resolver, host, seconds=5)
-    assert time.monotonic() - start < 0.5
+    assert 1.9 < time.monotonic() - start < 2.5
     return code
 
 
@@ -131,8 +133,8 @@ def test_one_slow_name_server_takes_no_threads_from_others(servers: NameServers)
     keep_busy(resolver, "slow.example")
     asked = len(servers.asked)
     assert asked == PER_DOMAIN
-    assert at_once(resolver, "again.slow.example") == "dns_unavailable"
-    assert at_once(resolver, "slow.example") == "dns_unavailable"
+    assert soon(resolver, "again.slow.example") == "dns_unavailable"
+    assert soon(resolver, "slow.example") == "dns_unavailable"
     assert len(servers.asked) == asked
     assert look_up(resolver, "fine.other.example") == ["93.184.216.34"]
 
@@ -144,12 +146,37 @@ def test_when_every_thread_hangs_nobody_waits_and_all_is_well_again_after(
     for n in range(THREADS // PER_DOMAIN):
         keep_busy(resolver, f"slow{n}.example")
     assert len(servers.asked) == THREADS
-    assert at_once(resolver, "fine.other.example") == "dns_unavailable"
+    assert soon(resolver, "fine.other.example") == "dns_unavailable"
     assert len(servers.asked) == THREADS
     servers.over.set()
     until(lambda: not resolver._open)
     assert look_up(resolver, "fine.other.example") == ["93.184.216.34"]
     assert look_up(resolver, "slow0.example") == ["93.184.216.34"]
+
+
+def test_a_burst_to_a_name_that_is_answered_for_finds_places() -> None:
+    def resolve(_host: str, _port: int) -> list[str]:
+        time.sleep(0.03)
+        return ["93.184.216.34"]
+
+    resolver = Resolver(resolve)
+    with ThreadPoolExecutor(4 * PER_DOMAIN) as pool:
+        found = list(pool.map(lambda n: look_up(resolver, f"h{n}.example"), range(4 * PER_DOMAIN)))
+    assert found == [["93.184.216.34"]] * (4 * PER_DOMAIN)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a.hooks.example", "b.hooks.example", True),
+        ("a.one.co.uk", "b.one.co.uk", True),
+        ("one.co.uk", "two.co.uk", False),
+        ("receiver", "other", False),
+        ("hooks.example", "hooks.test", False),
+    ],
+)
+def test_who_answers_for_a_name(one: str, other: str, same: bool) -> None:
+    assert (_domain(one) == _domain(other)) is same
 
 
 def test_a_look_up_that_fails_gives_its_place_back() -> None:
