@@ -40,6 +40,7 @@ types: dev ## mypy, strict
 
 faults: dev ## Kills, pauses, races and lost messages, in full counts
 	@RACES=50 $(PYTHON) -m pytest tests/faults
+	@$(PYTHON) -m pytest tests/contract tests/e2e -m faults
 
 sound: dev ## What is heard, in full counts: the local composer, and the table of finished sound
 	@$(PYTHON) -m pytest tests/sound

@@ -190,6 +190,7 @@ def trouble(
             yield publisher
 
 
+@pytest.mark.faults
 def test_a_topic_in_trouble_takes_no_track_with_it(
     bench: Bench, sound: bytes, trouble: TopicPublisher, caplog: pytest.LogCaptureFixture
 ) -> None:

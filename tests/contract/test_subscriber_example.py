@@ -150,6 +150,7 @@ def test_it_makes_its_subscription_with_a_filter(opened: Topics, tmp_path: Path)
     assert made.topic.endswith("/topics/track-events")
 
 
+@pytest.mark.faults
 def test_a_subscription_without_a_filter_does_no_harm(opened: Topics, tmp_path: Path) -> None:
     with SubscriberClient() as client:
         name = client.subscription_path(opened.project, SUBSCRIPTION)

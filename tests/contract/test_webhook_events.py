@@ -195,6 +195,7 @@ def test_what_is_young_is_held_back(fresh: Api) -> None:
     assert (ids(told), told["has_more"]) == ([old, just], False)
 
 
+@pytest.mark.faults
 def test_pages_over_many_with_more_on_the_way(fresh: Api) -> None:
     """Events are recorded, some of them late, while a poller follows its cursor."""
     rows = [record_old(fresh.store, MANY - number) for number in range(MANY)]

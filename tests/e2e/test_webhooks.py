@@ -127,6 +127,7 @@ def scaled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield rig
 
 
+@pytest.mark.faults
 def test_a_receiver_that_was_down_for_twenty_seconds_gets_it(scaled: Rig) -> None:
     gaps = [gap * DOWN_SCALE for gap in SCHEDULE[:4]]
     assert sum(gaps[:3]) * (1 + JITTER) < DOWN < sum(gaps)

@@ -17,6 +17,7 @@ CLAIM_LIFE = 480 + 90 + 60
 """Budget, lease and one sweep, in unscaled seconds."""
 
 
+@pytest.mark.faults
 def test_ten_dead_claims_fail_the_track_and_a_retry_completes_it(rig: Rig) -> None:
     rig.arm("after_each_claim", "kill", count=100)
     sent = rig.submit()

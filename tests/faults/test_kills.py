@@ -56,6 +56,7 @@ def test_one_kill_at_every_stage(rig: Rig) -> None:
     assert {shot.name.partition(".")[0] for shot in rig.shots()} == set(STAGES)
 
 
+@pytest.mark.faults
 def test_kills_between_clips_change_no_sample(rig: Rig) -> None:
     """Tracks of three clips, the generator killed after each of some stored clips."""
     long: dict[str, Any] = {"duration_seconds": 75, "seed": 7, "formats": ["wav", "mp3"]}

@@ -69,6 +69,7 @@ def held(times: Sequence[float], seconds: float) -> int:
     return most
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_a_dead_receiver_takes_two_threads_and_loses_nothing(
     hooks: Deliveries, receivers: Receivers

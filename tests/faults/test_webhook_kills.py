@@ -144,6 +144,7 @@ class Crasher:
         return Response(204)
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("crashes", "attempts"),
