@@ -511,3 +511,17 @@ def test_a_test_event_of_the_api_arrives(stack: Stack, receiver: Receiver) -> No
     (post,) = receiver.posts
     assert json.loads(post.body)["type"] == "webhook.test"
     assert stack.row(row.webhook_id).state == "delivered"
+
+
+def test_a_redelivery_is_not_used_up_by_starts_of_the_schedule(
+    stack: Stack, receiver: Receiver
+) -> None:
+    lapsed = stack.now() - timedelta(seconds=1)
+    row = stack.planned(receiver.hook, starts=2, holder="dead", lease_expires_at=lapsed)
+    stack.redeliver(row)
+    stack.wake(row)
+    after = stack.row(row.webhook_id)
+    told = [(a.code, a.status, a.redelivery) for a in after.attempts]
+    assert told == [("no_result", 0, False), ("", 200, True)]
+    assert (after.state, after.redeliver_at, after.failed) == (State.DELIVERED, None, 1)
+    assert len(receiver.posts) == 1

@@ -43,6 +43,7 @@ from shared.webhooks import (
     ENDPOINTS,
     Delivery,
     Endpoint,
+    State,
     due_event,
     endpoint_id,
     endpoint_url,
@@ -215,6 +216,10 @@ class Stack:
         assert at is not None
         while self.store.clock.now() < at:
             time.sleep(0.01)
+
+
+def states(stack: Stack, rows: list[Delivery]) -> set[State]:
+    return {stack.row(row.webhook_id).state for row in rows}
 
 
 class Away(FirestoreStore):
