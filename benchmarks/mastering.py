@@ -29,6 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import loudnorm
+from benchmarks.limits import Limit, show, written
 from deploy.local.soundfont import soundfont
 from deploy.local.vertex.music.prompts import STYLES
 from deploy.local.vertex.music.sketch import sketch
@@ -59,21 +60,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Limit:
-    """A figure that has to be on the right side of another."""
-
-    what: str
-    figure: float
-    relation: str
-    limit: float
-
-    @property
-    def kept(self) -> bool:
-        """Whether it is."""
-        return self.figure >= self.limit if self.relation == ">=" else self.figure <= self.limit
-
-
-@dataclass(frozen=True)
 class Race:
     """All about one length."""
 
@@ -99,9 +85,7 @@ def main() -> None:
     for race in races:
         _show(race)
     print(f"\nimport of the audio part {audio:.3f} s, of its libraries alone {libraries:.3f} s\n")
-    for limit in limits:
-        verdict = "pass" if limit.kept else "FAIL"
-        print(f"{limit.what:44}{limit.figure:9.2f} {limit.relation} {limit.limit:6.1f}  {verdict}")
+    show(limits)
     _write(target, races, limits)
     sys.exit(not all(limit.kept for limit in limits))
 
@@ -271,7 +255,7 @@ def _write(target: Path, races: list[Race], limits: list[Limit]) -> None:
         "ffmpeg": loudnorm.version(),
         "cpus": os.cpu_count(),
         "races": [asdict(race) for race in races],
-        "limits": [asdict(limit) | {"kept": limit.kept} for limit in limits],
+        "limits": written(limits),
     }
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

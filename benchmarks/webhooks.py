@@ -23,6 +23,7 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import bare, latency
+from benchmarks.limits import Limit, show, written
 from benchmarks.pushing import Pushing, lines
 from deploy.local import ports
 from deploy.local.stack import Stack
@@ -59,21 +60,6 @@ class Run:
         return self.posts / self.cpu_seconds
 
 
-@dataclass(frozen=True)
-class Limit:
-    """A figure that has to be on the right side of another."""
-
-    what: str
-    figure: float
-    relation: str
-    limit: float
-
-    @property
-    def kept(self) -> bool:
-        """Whether it is."""
-        return self.figure >= self.limit if self.relation == ">=" else self.figure <= self.limit
-
-
 def main() -> None:
     """Print tables and write the figures; exit with 1 when a limit is not kept."""
     target = Path(sys.argv[1]) if sys.argv[1:] else FIGURES
@@ -88,7 +74,7 @@ def main() -> None:
     ratio = per_core["Motif"] / per_core[bare.KINDS["plain"]]
     slower = waits["dead beside them"]["p99"] / waits["alone"]["p99"]
     limits = [
-        Limit("deliveries per core, bare loop = 1", ratio, ">=", 0.5),
+        Limit("deliveries per core, httpx.post loop = 1", ratio, ">=", 0.5),
         Limit("p99 beside a dead receiver, alone = 1", slower, "<=", 2.0),
     ]
     _show(runs, waits, soon, limits)
@@ -168,9 +154,7 @@ def _show(
     for side, one in soon.items():
         print(f"  {side:34}{one.p50:12.1f}  {one.p99:8.1f}   {one.note}")
     print()
-    for limit in limits:
-        verdict = "pass" if limit.kept else "FAIL"
-        print(f"{limit.what:44}{limit.figure:9.2f} {limit.relation} {limit.limit:6.1f}  {verdict}")
+    show(limits)
 
 
 def _write(
@@ -185,7 +169,7 @@ def _write(
         "runs": {side: [asdict(run) for run in each] for side, each in runs.items()},
         "waits_ms": waits,
         "submit_to_webhook_ms": {side: asdict(one) for side, one in soon.items()},
-        "limits": [asdict(limit) | {"kept": limit.kept} for limit in limits],
+        "limits": written(limits),
     }
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
