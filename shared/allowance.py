@@ -16,7 +16,7 @@ from typing import Final
 
 from shared.bucket import UNIT, Level, Spends, block, millionths
 from shared.errors import CommitUnclear, StoreUnavailable
-from shared.ports import Collection, Create, Snapshot, Store, Update
+from shared.ports import Collection, Create, Documents, Snapshot, Update
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,13 @@ class Allowance:
     """
 
     def __init__(
-        self, store: Store, name: str, *, depth: float, per_second: float, one_by_one: bool = False
+        self,
+        store: Documents,
+        name: str,
+        *,
+        depth: float,
+        per_second: float,
+        one_by_one: bool = False,
     ) -> None:
         """A bucket of *depth*, full when it is new, into which *per_second* flows.
 
@@ -183,7 +189,7 @@ class Allowance:
         return True
 
 
-def of_quota(store: Store, name: str, per_minute: int) -> Allowance:
+def of_quota(store: Documents, name: str, per_minute: int) -> Allowance:
     """The governor of a model's calls: *per_minute* of them, a fifth of that at once.
 
     Raises:

@@ -1,6 +1,6 @@
 """What the use cases need from the outside world, as Protocols; ``shared.gcp`` fulfils them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -58,8 +58,8 @@ class Update(Generic[T]):
     version: datetime
 
 
-class Store(Protocol):
-    """Documents with versions: the truth."""
+class Documents(Protocol):
+    """Documents with versions, one by one."""
 
     clock: StoreClock
 
@@ -77,6 +77,10 @@ class Store(Protocol):
             CommitUnclear: a precondition failed, or no verdict arrived: read again.
         """
 
+
+class Store(Documents, Protocol):
+    """Documents with versions, queries over them, listeners to them: the truth."""
+
     def due(self, collection: Collection[T], now: datetime, limit: int) -> Sequence[Snapshot[T]]:
         """Documents whose ``wake_at`` is not after *now*, oldest first.
 
@@ -90,16 +94,49 @@ class Store(Protocol):
         equal: Mapping[str, Any],
         *,
         order: str = "",
+        newest: bool = False,
         after: tuple[datetime, str] | None = None,
         limit: int,
     ) -> Sequence[Snapshot[T]]:
-        """Documents whose fields equal *equal*, at most *limit*.
+        """Documents whose fields equal *equal* (a tuple: one of these), at most *limit*.
 
-        *order* is a field of times: earliest first, then by id. *after*: only what comes behind
-        the document with that time and id, of which none needs to be there.
+        *order* is a field of times: earliest first, then by id; *newest*: the other way round.
+        *after*: only what comes behind the document with that time and id, of which none needs
+        to be there.
 
         Raises:
             StoreUnavailable: no answer.
+        """
+
+    def count(
+        self,
+        collection: Collection[T],
+        equal: Mapping[str, Any],
+        *,
+        before: tuple[str, datetime] | None = None,
+    ) -> int:
+        """How many documents have these values (as in ``find``).
+
+        *before*: a field of times, and the time that it must be earlier than.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+
+    def total(self, collection: Collection[T], field: str, equal: Mapping[str, Any]) -> int:
+        """The sum of a *field* of whole numbers over the documents with these values.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+
+    def watch(
+        self, collection: Collection[T], doc_id: str, tell: Callable[[Snapshot[T]], None]
+    ) -> Callable[[], None]:
+        """Have *tell* called with the document as it is, if there is one, then with each version.
+
+        *tell* runs in a thread of the store's and must not block. Nothing says when a listener
+        goes silent: read the document now and then. The answer closes it; call that once.
         """
 
 

@@ -2,8 +2,10 @@
 
 from flask import Flask
 
+from services.ingest.callers import admit_all
 from services.ingest.config import LOCAL_TENANT, Settings
 from services.ingest.cors import add_cors
+from services.ingest.details import Details
 from services.ingest.endpoints import Endpoints
 from services.ingest.legacy import LegacyRoute
 from services.ingest.routes import TrackRoutes
@@ -44,15 +46,18 @@ def create_app(settings: Settings | None = None) -> Flask:
         timing=settings.timing(),
         waiters=settings.long_polls,
     )
+    base = settings.public_url.rstrip("/")
+    details = Details(tracks, base)
     signer = IamSigner(settings.iam_endpoint, settings.signing_account)
     urls = BucketUrls(storage_client(settings.gcp_project), signer)
     app = new_app("ingest", project=settings.gcp_project)
     add_cors(app, settings.origins)
-    app.register_blueprint(TrackRoutes(tracks, urls, secrets, settings).blueprint())
+    admit_all(app)
+    app.register_blueprint(TrackRoutes(tracks, details, urls, secrets, settings).blueprint())
     app.register_blueprint(SecretRoutes(secrets).blueprint())
     webhooks = WebhookRoutes(
         tracks=tracks,
-        webhooks=Webhooks(store=store, wake=progress, public_url=settings.public_url.rstrip("/")),
+        webhooks=Webhooks(store=store, wake=progress, public_url=base),
         endpoints=Endpoints(store),
         secrets=secrets,
         settings=settings,

@@ -8,7 +8,9 @@ from flask.typing import ResponseReturnValue
 
 from services.ingest import catalog, files, views
 from services.ingest.bodies import fingerprint, parse, read_json
-from services.ingest.config import LOCAL_TENANT, Settings
+from services.ingest.callers import tenant
+from services.ingest.config import Settings
+from services.ingest.details import Details
 from services.ingest.secrets import Secrets
 from services.ingest.tracks import Asked, KeyReused, NoSuchTrack, NotRetryable, Tracks
 from shared import rules
@@ -31,10 +33,16 @@ class TrackRoutes:
     """The views, with what they need."""
 
     def __init__(
-        self, tracks: Tracks, urls: UrlSigner, secrets: Secrets, settings: Settings
+        self,
+        tracks: Tracks,
+        details: Details,
+        urls: UrlSigner,
+        secrets: Secrets,
+        settings: Settings,
     ) -> None:
         """*urls* signs links to finished files; *secrets* knows who can have callbacks."""
         self._tracks = tracks
+        self._details = details
         self._urls = urls
         self._secrets = secrets
         self._settings = settings
@@ -60,7 +68,7 @@ class TrackRoutes:
         body = read_json()
         submission = parse(body, self._settings.targets)
         asked = Asked(
-            tenant=LOCAL_TENANT,
+            tenant=tenant(),
             request=submission.to_request(),
             fingerprint=fingerprint(body),
             lifetime=submission.expires_in_seconds,
@@ -87,29 +95,28 @@ class TrackRoutes:
     def _admit(self, request: TrackRequest, limit: float | None) -> None:
         _affordable(request, limit)
         if request.callback_url:
-            self._secrets.require(LOCAL_TENANT)
+            self._secrets.require(tenant())
 
     def get(self, track_id: str) -> ResponseReturnValue:
         """The track as it is; with ``?wait=`` as soon as it has ended."""
-        seen = self._tracks.wait(LOCAL_TENANT, checked_id(track_id), _patience())
+        seen = self._tracks.wait(tenant(), checked_id(track_id), _patience())
         return self._detail(seen)
 
     def _detail(self, seen: Snapshot[Track]) -> ResponseReturnValue:
         assert seen.value is not None  # noqa: S101 - the use case raises otherwise
-        delivery = self._tracks.delivery(seen.value)
-        response = jsonify(views.detail(seen.value, delivery, self._base))
+        response = jsonify(self._details.of(seen.value))
         response.add_etag()
         return response.make_conditional(request)
 
     def cancel(self, track_id: str) -> ResponseReturnValue:
         """Cancel, with one of four answers (the fourth is a 404)."""
-        answer = self._tracks.cancel(LOCAL_TENANT, checked_id(track_id))
+        answer = self._tracks.cancel(tenant(), checked_id(track_id))
         return {"request_id": track_id, "result": answer}
 
     def retry(self, track_id: str) -> ResponseReturnValue:
         """Run a failed or expired track again."""
         try:
-            track = self._tracks.retry(LOCAL_TENANT, checked_id(track_id))
+            track = self._tracks.retry(tenant(), checked_id(track_id))
         except NotRetryable as exc:
             raise Problem(
                 409,
@@ -128,7 +135,7 @@ class TrackRoutes:
         return self._redirect(files.side(self._track(track_id), kind))
 
     def _track(self, track_id: str) -> Track:
-        track = self._tracks.get(LOCAL_TENANT, checked_id(track_id)).value
+        track = self._tracks.get(tenant(), checked_id(track_id)).value
         assert track is not None  # noqa: S101 - `get` raises otherwise
         return track
 

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from services.ingest.bodies import read_json, validated
-from services.ingest.config import LOCAL_TENANT
+from services.ingest.callers import tenant
 from services.ingest.secrets import Made, Secrets
 from shared.problems import Problem
 from shared.rings import MAX_LIVE, Kind, LastSecret, NoSuchSecret, PublicKey, Secret, TooManySecrets
@@ -59,12 +59,12 @@ class SecretRoutes:
     def create(self) -> ResponseReturnValue:
         """One secret more: 201, with the value that is never shown again."""
         wanted = validated(NewSecret, _body(), {"kind": CURES["kind"]})
-        return _made(self._secrets.create(LOCAL_TENANT, wanted.kind)), 201
+        return _made(self._secrets.create(tenant(), wanted.kind)), 201
 
     def rotate(self) -> ResponseReturnValue:
         """A new secret for the older ones of its kind: 201, as a creation."""
         wanted = validated(Rotation, _body(), CURES)
-        made = self._secrets.rotate(LOCAL_TENANT, wanted.kind, wanted.overlap_seconds)
+        made = self._secrets.rotate(tenant(), wanted.kind, wanted.overlap_seconds)
         rest = {
             "expiring": [
                 {"id": one.secret_id, "expires_at": _time(one.expires_at)} for one in made.expiring
@@ -75,12 +75,12 @@ class SecretRoutes:
 
     def list(self) -> ResponseReturnValue:
         """Every secret of the last 30 days, newest first; never a value."""
-        ring, now = self._secrets.ring(LOCAL_TENANT)
+        ring, now = self._secrets.ring(tenant())
         return {"secrets": [_secret(one) | {"live": one.live(now)} for one in ring.secrets]}
 
     def delete(self, secret_id: str) -> ResponseReturnValue:
         """Let one sign no more, as of now."""
-        self._secrets.delete(LOCAL_TENANT, secret_id)
+        self._secrets.delete(tenant(), secret_id)
         return "", 204
 
     def keys(self) -> ResponseReturnValue:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, StrictStr, field_validator
 
 from services.ingest import samples, webhook_views
 from services.ingest.bodies import check_callback, read_json, validated
-from services.ingest.config import LOCAL_TENANT, Settings
+from services.ingest.callers import tenant
+from services.ingest.config import Settings
 from services.ingest.cursors import window
 from services.ingest.endpoints import Endpoints, NoSuchEndpoint
 from services.ingest.routes import checked_id, no_such_track
@@ -104,7 +105,7 @@ class WebhookRoutes:
     def events(self) -> ResponseReturnValue:
         """The tenant's events, oldest first, from a cursor on."""
         asked = window(request.args, "msg")
-        found = self._webhooks.events(LOCAL_TENANT, asked)
+        found = self._webhooks.events(tenant(), asked)
         url = f"{self._base}/v1/webhooks/events"
         return webhook_views.page(
             "events", found, lambda row: webhook_views.event(row, self._base), url, asked
@@ -112,24 +113,24 @@ class WebhookRoutes:
 
     def event(self, webhook_id: str) -> ResponseReturnValue:
         """One event with all its attempts."""
-        return self._detail(self._webhooks.get(LOCAL_TENANT, _webhook(webhook_id)))
+        return self._detail(self._webhooks.get(tenant(), _webhook(webhook_id)))
 
     def redeliver(self, webhook_id: str) -> ResponseReturnValue:
         """One more attempt of it: 202."""
-        return self._detail(self._webhooks.redeliver(LOCAL_TENANT, _webhook(webhook_id))), 202
+        return self._detail(self._webhooks.redeliver(tenant(), _webhook(webhook_id))), 202
 
     def test(self) -> ResponseReturnValue:
         """Have a signed synthetic event sent, once: 202."""
         asked = validated(Test, read_json(), CURES)
         check_callback(asked.callback_url, self._settings.targets)
-        self._secrets.require(LOCAL_TENANT)
-        row = self._webhooks.test(LOCAL_TENANT, asked.callback_url, asked.type)
+        self._secrets.require(tenant())
+        row = self._webhooks.test(tenant(), asked.callback_url, asked.type)
         return webhook_views.accepted(row, self._base), 202
 
     def endpoints(self) -> ResponseReturnValue:
         """The tenant's receivers, oldest first, from a cursor on."""
         asked = window(request.args, "ep")
-        found = self._endpoints.list(LOCAL_TENANT, asked)
+        found = self._endpoints.list(tenant(), asked)
         url = f"{self._base}/v1/webhooks/endpoints"
         return webhook_views.page(
             "endpoints", found, lambda one: webhook_views.endpoint(one, self._base), url, asked
@@ -137,16 +138,16 @@ class WebhookRoutes:
 
     def endpoint(self, endpoint_id: str) -> ResponseReturnValue:
         """One receiver."""
-        found = self._endpoints.get(LOCAL_TENANT, _endpoint(endpoint_id))
+        found = self._endpoints.get(tenant(), _endpoint(endpoint_id))
         return webhook_views.endpoint(found, self._base)
 
     def enable(self, endpoint_id: str) -> ResponseReturnValue:
         """Send webhooks there again."""
-        found = self._endpoints.enable(LOCAL_TENANT, _endpoint(endpoint_id))
+        found = self._endpoints.enable(tenant(), _endpoint(endpoint_id))
         return webhook_views.endpoint(found, self._base)
 
     def _track(self, track_id: str) -> Track:
-        track = self._tracks.get(LOCAL_TENANT, checked_id(track_id)).value
+        track = self._tracks.get(tenant(), checked_id(track_id)).value
         assert track is not None  # noqa: S101 - `get` raises otherwise
         if not track.request.callback_url:
             raise Problem(

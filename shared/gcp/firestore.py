@@ -1,7 +1,7 @@
 """Firestore as a ``Store``: versioned documents, written only under preconditions."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +86,7 @@ class FirestoreStore:
         equal: Mapping[str, Any],
         *,
         order: str = "",
+        newest: bool = False,
         after: tuple[datetime, str] | None = None,
         limit: int,
     ) -> Sequence[Snapshot[T]]:
@@ -94,14 +95,58 @@ class FirestoreStore:
         The emulator needs no index; the cloud needs the composite ones of ``docs/operations.md``.
         """
         rows = self._client.collection(collection.name)
-        query: Any = rows
-        for name, value in equal.items():
-            query = query.where(filter=FieldFilter(name, "==", value))
+        query = self._where(collection, equal)
         if order:
-            query = query.order_by(order).order_by("__name__")
+            direction = firestore.Query.DESCENDING if newest else firestore.Query.ASCENDING
+            query = query.order_by(order, direction).order_by("__name__", direction)
         if after is not None:
             query = query.start_after({order: after[0], "__name__": rows.document(after[1])})
         return self._first(collection, query, limit)
+
+    def count(
+        self,
+        collection: Collection[T],
+        equal: Mapping[str, Any],
+        *,
+        before: tuple[str, datetime] | None = None,
+    ) -> int:
+        """How many there are; see ``Store``. Costs one read per thousand."""
+        query = self._where(collection, equal)
+        if before is not None:
+            query = query.where(filter=FieldFilter(before[0], "<", before[1]))
+        return self._number(query.count())
+
+    def total(self, collection: Collection[T], field: str, equal: Mapping[str, Any]) -> int:
+        """What they add up to; see ``Store``. Costs one read per thousand."""
+        return self._number(self._where(collection, equal).sum(field))
+
+    def watch(
+        self, collection: Collection[T], doc_id: str, tell: Callable[[Snapshot[T]], None]
+    ) -> Callable[[], None]:
+        """Listen to one document; see ``Store``."""
+        ref = self._client.collection(collection.name).document(doc_id)
+
+        def told(found: Sequence[DocumentSnapshot[Any]], *_: object) -> None:
+            for one in found:
+                if (seen := self._readable(collection, one)) is not None:
+                    tell(seen)
+
+        close: Callable[[], None] = ref.on_snapshot(told).unsubscribe
+        return close
+
+    def _where(self, collection: Collection[T], equal: Mapping[str, Any]) -> Any:
+        query: Any = self._client.collection(collection.name)
+        for name, value in equal.items():
+            several = isinstance(value, tuple)
+            wanted = FieldFilter(name, "in" if several else "==", list(value) if several else value)
+            query = query.where(filter=wanted)
+        return query
+
+    def _number(self, aggregation: Any) -> int:
+        try:
+            return int(aggregation.get(**self._patience)[0][0].value)
+        except _AWAY as exc:
+            raise StoreUnavailable(f"Firestore query: {type(exc).__name__}") from exc
 
     def _first(self, collection: Collection[T], query: Any, limit: int) -> Sequence[Snapshot[T]]:
         """The first *limit* of a query that can be read: broken rows hide none behind them."""

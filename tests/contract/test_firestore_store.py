@@ -2,6 +2,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from queue import Empty, Queue
 
 import pytest
 
@@ -145,6 +146,49 @@ def test_find_gives_what_is_equal_in_the_order_of_time_and_id(store: FirestoreSt
     assert ids(store.find(TRACKS, {"tenant": "a", "run": 2}, limit=9)) == []
 
 
+def test_find_begins_with_the_newest_when_told_so(store: FirestoreStore) -> None:
+    start = new_track(store).created_at
+    for seconds, doc_id in [(2, "late"), (0, "y"), (0, "x"), (1, "next")]:
+        queued(store, "a", start + seconds * LATER, doc_id)
+    mine = partial(store.find, TRACKS, {"tenant": "a"}, order="created_at", newest=True)
+    assert ids(mine(limit=9)) == ["late", "next", "y", "x"]
+    assert ids(mine(limit=9, after=(start + LATER, "next"))) == ["y", "x"]
+    assert ids(mine(limit=9, after=(start, "y"))) == ["x"]
+
+
+def test_counts_and_sums_take_one_value_or_one_of_several(store: FirestoreStore) -> None:
+    start = new_track(store).created_at
+    for number, tenant in enumerate("aab"):
+        queued(store, tenant, start + number * LATER, str(number))
+    assert store.count(TRACKS, {"tenant": "a"}) == 2
+    assert store.count(TRACKS, {"tenant": ("a", "b"), "status": "queued"}) == 3
+    assert store.count(TRACKS, {"tenant": ("a", "b")}, before=("created_at", start + LATER)) == 1
+    assert store.count(TRACKS, {"tenant": "nobody"}) == 0
+    assert store.total(TRACKS, "run", {"tenant": "a"}) == 2
+    assert store.total(TRACKS, "run", {"tenant": "nobody"}) == 0
+
+
+def test_a_listener_tells_every_version_until_it_is_closed(store: FirestoreStore) -> None:
+    track = new_track(store)
+    told: Queue[Snapshot[Track]] = Queue()
+    store.commit(Create(TRACKS, track.request_id, track))
+    close = store.watch(TRACKS, track.request_id, told.put)
+    try:
+        created = told.get(timeout=10)
+        assert (created.id, created.value) == (track.request_id, track)
+        assert created.version
+        changed = replace(track, progress=0.5)
+        store.commit(Update(TRACKS, track.request_id, changed, created.version))
+        assert told.get(timeout=10).value == changed
+    finally:
+        close()
+    seen = store.get(TRACKS, track.request_id)
+    assert seen.version
+    store.commit(Update(TRACKS, seen.id, track, seen.version))
+    with pytest.raises(Empty):
+        told.get(timeout=0.5)
+
+
 def test_find_tells_time_of_its_own(store: FirestoreStore) -> None:
     queued(store, "a", new_track(store).created_at, "x")
     (seen,) = store.find(TRACKS, {"tenant": "a"}, limit=1)
@@ -210,6 +254,8 @@ def test_no_answer_is_said_as_such(monkeypatch: pytest.MonkeyPatch, project: str
             away.get(TRACKS, "x")
         with pytest.raises(StoreUnavailable):
             away.find(TRACKS, {"tenant": "a"}, limit=1)
+        with pytest.raises(StoreUnavailable):
+            away.count(TRACKS, {"tenant": "a"})
         with pytest.raises(CommitUnclear):
             away.commit(Create(USAGE, "x", usage("x", _clocked(away))))
     finally:

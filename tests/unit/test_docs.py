@@ -73,7 +73,7 @@ def test_every_route_is_documented() -> None:
     settings = IngestSettings(
         gcp_project="p", output_bucket="o", public_url="http://x", signing_account="a"
     )
-    routes = TrackRoutes(None, None, None, settings)  # type: ignore[arg-type]  # nothing is called
+    routes = TrackRoutes(None, None, None, None, settings)  # type: ignore[arg-type]  # nothing is called
     app.register_blueprint(routes.blueprint())
     app.register_blueprint(LegacyRoute(None, "t").blueprint())  # type: ignore[arg-type]  # same
     nothing: dict[str, Any] = dict.fromkeys(("tracks", "webhooks", "endpoints", "secrets"))

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -62,16 +62,8 @@ class Shelf:
             raise CommitUnclear
         return self.version
 
-    def due(self, collection: Collection[T], now: datetime, limit: int) -> Sequence[Snapshot[T]]:
-        raise NotImplementedError
-
     def pass_by(self, time: float) -> None:
         self.calendar.time += seconds(time)
-
-    def find(
-        self, collection: Collection[T], equal: Mapping[str, Any], **_: Any
-    ) -> Sequence[Snapshot[T]]:
-        raise NotImplementedError
 
 
 @pytest.fixture(autouse=True)
