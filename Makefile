@@ -7,7 +7,7 @@ UV := $(PYTHON) -m uv pip compile pyproject.toml --universal --python-version 3.
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down demo test test-unit lint types faults sound bench coverage schemas lock clean local dev
+.PHONY: help run up down demo test test-unit lint types faults soak sound bench coverage schemas lock clean local dev
 
 ##@ Run
 
@@ -26,7 +26,7 @@ demo: local ## Six tracks, one in each style, from the running stack
 ##@ Check
 
 test: dev lint types ## Lint, types and all tests (T=tests/unit for some of them)
-	@$(PYTHON) -m pytest $(T) -m "not faults and not sound"
+	@$(PYTHON) -m pytest $(T) -m "not faults and not soak and not sound"
 
 test-unit: dev ## Only the tests that need no emulator
 	@$(PYTHON) -m pytest tests/unit
@@ -38,9 +38,13 @@ lint: dev ## Ruff: rules and format
 types: dev ## mypy, strict
 	@$(PYTHON) -m mypy
 
-faults: dev ## Kills, pauses, races and lost messages, in full counts
-	@RACES=50 $(PYTHON) -m pytest tests/faults
+faults: dev ## Kills, pauses, races and lost messages, in under ten minutes
+	@RACES=10 $(PYTHON) -m pytest tests/faults -m "not soak"
 	@$(PYTHON) -m pytest tests/contract tests/e2e -m faults
+
+soak: dev ## The same in full counts, and what takes longest: about twenty minutes
+	@RACES=50 $(PYTHON) -m pytest tests/faults
+	@RACES=50 $(PYTHON) -m pytest tests/contract tests/e2e -m "faults or soak"
 
 sound: dev ## What is heard, in full counts: the local composer, and the table of finished sound
 	@$(PYTHON) -m pytest tests/sound

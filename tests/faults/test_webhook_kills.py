@@ -150,7 +150,7 @@ class Crasher:
     ("crashes", "attempts"),
     [
         (5, [NO_RESULT, NO_RESULT, ""]),
-        pytest.param(1000, [NO_RESULT] * len(SCHEDULE), marks=pytest.mark.faults),
+        pytest.param(1000, [NO_RESULT] * len(SCHEDULE), marks=pytest.mark.soak),
     ],
     ids=["first five", "all"],
 )
