@@ -169,6 +169,21 @@ def test_slow_endpoints_leave_the_sweeper_room_for_others(stack: Stack, receiver
     last = stack.planned(receiver.hook)
     stack.sweeper.run()
     assert stack.row(last.webhook_id).state is State.DELIVERED
+    assert 1 < receiver.most_open <= 2 * 4 + 1
+
+
+def test_a_row_that_breaks_its_attempt_is_moved_on(stack: Stack, receiver: Receiver) -> None:
+    row = stack.planned(receiver.hook)
+    ring = stack.store._client.collection("webhook_secrets").document(row.tenant)
+    ring.set({"secrets": 5})
+    stack.sweeper.run()
+    after = stack.row(row.webhook_id)
+    assert receiver.posts == []
+    assert after.wakes >= 1
+    assert (after.starts, after.failed, after.next_at) == (0, 0, row.next_at)
+    assert after.wake_at is not None
+    assert after.wake_at > stack.now() - timedelta(seconds=1)
+    ring.delete()
 
 
 def test_names_that_nobody_answers_for_leave_the_sweeper_room_for_others(

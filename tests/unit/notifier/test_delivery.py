@@ -296,6 +296,13 @@ def test_a_redelivery_that_arrives_ends_it(state: str) -> None:
     assert not one.live(NOW)
 
 
+def test_a_redelivery_does_not_keep_it_for_longer() -> None:
+    expires = later(HOUR)
+    one = row(state=State.EXHAUSTED, next_at=None, redeliver_at=NOW, expire_at=expires)
+    attempt = Answer(status=200).attempt(taken(one), NOW)
+    assert delivery.succeeded(taken(one), attempt, later(1)).expire_at == expires
+
+
 def test_a_success_ends_it() -> None:
     answer = Answer(status=204)
     one = delivery.succeeded(taken(row()), answer.attempt(row(), NOW), later(2))
