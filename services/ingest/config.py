@@ -1,12 +1,15 @@
 """Ingest's settings."""
 
-from typing import Final
+from typing import Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.settings import SecretSettings, TargetSettings, comma_set
+from shared.tenants import TENANT
+from shared.vault import fernets
 
 LOCAL_TENANT: Final = "local"
+SPARE_THREADS: Final = 16
 
 
 class Settings(SecretSettings, TargetSettings):
@@ -28,17 +31,58 @@ class Settings(SecretSettings, TargetSettings):
     legacy_api_tenant: str = Field(
         "", description="Tenant of `POST /`, which has no key; empty: off in the cloud"
     )
+    lyria_quota_per_minute: int = Field(
+        10, ge=1, description="Calls of the model that the project may make in a minute"
+    )
+    ingest_threads: int = Field(
+        256,
+        ge=1,
+        description="gunicorn's threads here, one for each request in flight; a WebSocket takes"
+        " a second one of its own",
+    )
+    streams: int = Field(
+        200, ge=0, description="Server-Sent Events and WebSockets at once; beyond: 503"
+    )
     long_polls: int = Field(
-        32, ge=0, description="Requests with `?wait=` that may wait at once; keep below THREADS"
+        32, ge=0, description="Requests with `?wait=` that may wait at once; beyond: answered"
     )
-    api_auth: str = Field(
-        "off", pattern="^off$", description="`off`: no keys; refused on Cloud Run"
+    api_auth: Literal["on", "off"] = Field(
+        "on", description="`off`: no keys, everybody is tenant `local`; refused on Cloud Run"
     )
+    session_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys (32 bytes as base64), newest first, by blanks or commas, that Studio"
+        " sessions are sealed under; required on Cloud Run",
+    )
+
+    @field_validator("session_keys")
+    @classmethod
+    def _session_keys_fit(cls, value: SecretStr) -> SecretStr:
+        fernets(value.get_secret_value())
+        return value
+
+    @field_validator("legacy_api_tenant")
+    @classmethod
+    def _tenant_can_be(cls, value: str) -> str:
+        if value and not TENANT.fullmatch(value):
+            raise ValueError("a tenant is 1 to 63 of a-z, 0-9 and - (not first)")
+        return value
 
     @model_validator(mode="after")
     def _no_open_api_in_the_cloud(self) -> "Settings":
         if self.k_service and self.api_auth == "off":
             raise ValueError("API_AUTH=off is for the local stack: anybody could spend money here")
+        if self.k_service and not fernets(self.session_keys.get_secret_value()):
+            raise ValueError("SESSION_KEYS is missing: no instance could open another's sessions")
+        return self
+
+    @model_validator(mode="after")
+    def _calls_find_a_thread(self) -> "Settings":
+        if self.streams + self.long_polls + SPARE_THREADS > self.ingest_threads:
+            raise ValueError(
+                f"INGEST_THREADS must exceed STREAMS and LONG_POLLS by {SPARE_THREADS}:"
+                " all other calls, and the probes, share what is left"
+            )
         return self
 
     @property

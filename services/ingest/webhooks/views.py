@@ -1,13 +1,13 @@
 """What the API shows of webhooks: how each was received, and what the receivers are like."""
 
 import json
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from services.ingest.cursors import Cursor, Page, T, Window
-from services.ingest.samples import NOBODY
-from services.ingest.webhooks import absence, announced
+from services.ingest.tracks.answers import Attempt as AttemptShown
+from services.ingest.tracks.answers import WebhookBlock, WebhookSummary
+from services.ingest.webhooks import answers
+from services.ingest.webhooks.samples import NOBODY
+from services.ingest.webhooks.use_cases import absence, announced
 from shared.track import Track
 from shared.webhooks import (
     Attempt,
@@ -19,7 +19,7 @@ from shared.webhooks import (
 )
 
 
-def block(track: Track, row: Delivery | None) -> dict[str, Any] | None:
+def block(track: Track, row: Delivery | None) -> WebhookBlock | None:
     """``webhook`` of a track: all but the answers, which may be long, and the endpoint."""
     if not track.request.callback_url:
         return None
@@ -32,7 +32,7 @@ def block(track: Track, row: Delivery | None) -> dict[str, Any] | None:
 
 def of_track(
     track: Track, row: Delivery | None, endpoint: Endpoint | None, base: str
-) -> dict[str, Any]:
+) -> answers.WebhookOfTrack:
     """The webhook of a track's newest ending, whether it exists already or not."""
     own = f"{base}/v1/tracks/{track.request_id}"
     found = _id(track)
@@ -48,7 +48,7 @@ def of_track(
     }
 
 
-def event(row: Delivery, base: str) -> dict[str, Any]:
+def event(row: Delivery, base: str) -> answers.Event:
     """One event of the list: what it says, and how it was received."""
     said = json.loads(row.body)
     return {
@@ -64,7 +64,7 @@ def event(row: Delivery, base: str) -> dict[str, Any]:
     }
 
 
-def event_detail(row: Delivery, endpoint: Endpoint | None, base: str) -> dict[str, Any]:
+def event_detail(row: Delivery, endpoint: Endpoint | None, base: str) -> answers.EventDetail:
     """One event with all its attempts."""
     return {
         **event(row, base),
@@ -74,7 +74,7 @@ def event_detail(row: Delivery, endpoint: Endpoint | None, base: str) -> dict[st
     }
 
 
-def accepted(row: Delivery, base: str) -> dict[str, Any]:
+def accepted(row: Delivery, base: str) -> answers.TestSent:
     """The answer to a test: where to see what became of it."""
     return {
         "webhook_id": row.webhook_id,
@@ -91,7 +91,7 @@ def links(row: Delivery, base: str) -> dict[str, str]:
     return {"self": own, "redeliver": f"{own}/redeliver"} | track
 
 
-def endpoint(found: Endpoint, base: str) -> dict[str, Any]:
+def endpoint(found: Endpoint, base: str) -> answers.EndpointDetail:
     """One receiver."""
     own = f"{base}/v1/webhooks/endpoints/{found.endpoint_id}"
     return {
@@ -103,28 +103,12 @@ def endpoint(found: Endpoint, base: str) -> dict[str, Any]:
     }
 
 
-def page(
-    name: str, found: Page[T], show: Callable[[T], dict[str, Any]], url: str, asked: Window
-) -> dict[str, Any]:
-    """A list under *name*; ``next`` is always there, so that a poller can go on from it."""
-
-    def link(after: Cursor) -> str:
-        return f"{url}?after={after.text()}&limit={asked.limit}"
-
-    return {
-        name: [show(row) for row in found.rows],
-        "next": found.next.text(),
-        "has_more": found.more,
-        "links": {"self": link(asked.after), "next": link(found.next)},
-    }
-
-
 def _id(track: Track) -> str | None:
     newest = announced(track)
     return webhook_id(newest.event_id) if newest else None
 
 
-def _summary(track: Track, row: Delivery | None) -> dict[str, Any]:
+def _summary(track: Track, row: Delivery | None) -> WebhookSummary:
     newest = announced(track)
     return {
         "webhook_id": _id(track),
@@ -133,19 +117,19 @@ def _summary(track: Track, row: Delivery | None) -> dict[str, Any]:
     }
 
 
-def _received(row: Delivery | None) -> dict[str, Any]:
+def _received(row: Delivery | None) -> answers.Received:
     attempts = row.attempts if row else ()
     return {
         "next_attempt_at": _time(row.next_at) if row else None,
         "redelivery_requested_at": _time(row.redeliver_at) if row else None,
-        "attempts": [_attempt(one) | {"answer": one.answer or None} for one in attempts],
+        "attempts": [{**_attempt(one), "answer": one.answer or None} for one in attempts],
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(attempt: Attempt) -> AttemptShown:
     return {
         "number": attempt.number,
-        "started_at": _time(attempt.started_at),
+        "started_at": attempt.started_at.isoformat(),
         "milliseconds": attempt.milliseconds,
         "status": attempt.status or None,
         "code": attempt.code or None,
@@ -153,7 +137,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _place(identity: str, url: str, known: Endpoint | None) -> dict[str, Any]:
+def _place(identity: str, url: str, known: Endpoint | None) -> answers.Place:
     disabled_at = known.disabled_at if known else None
     return {
         "id": identity,

@@ -6,13 +6,20 @@ from typing import Final
 from flask import Blueprint, current_app, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
-from services.ingest import catalog, files, views
-from services.ingest.bodies import fingerprint, parse, read_json
-from services.ingest.callers import tenant
 from services.ingest.config import Settings
-from services.ingest.details import Details
-from services.ingest.secrets import Secrets
-from services.ingest.tracks import Asked, KeyReused, NoSuchTrack, NotRetryable, Tracks
+from services.ingest.edge.bodies import fingerprint, parse, read_json
+from services.ingest.identity.callers import caller, tenant
+from services.ingest.limits.admission import Limits
+from services.ingest.tracks import catalog, files, views
+from services.ingest.tracks.details import Details
+from services.ingest.tracks.use_cases import (
+    Asked,
+    KeyReused,
+    NoSuchTrack,
+    NotRetryable,
+    Tracks,
+    WasErased,
+)
 from shared import rules
 from shared.messages import FileObject, TrackRequest
 from shared.ports import Snapshot, UrlSigner
@@ -23,6 +30,8 @@ _KEY: Final = re.compile(r'("?)([\x21\x23-\x5b\x5d-\x7e]{1,255})\1')
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WAIT: Final = re.compile("[0-9]{1,2}")
 _LONGEST_WAIT: Final = 60
+_LOOK_AGAIN: Final = "2"
+"""Seconds: how soon it is worth asking again for a track that has not ended."""
 _RETRYABLE: Final = (
     f"Only failed and expired tracks can be retried, up to {rules.MAX_RUNS} runs; to have another"
     " track made, submit again, under another Idempotency-Key if there was one."
@@ -37,14 +46,14 @@ class TrackRoutes:
         tracks: Tracks,
         details: Details,
         urls: UrlSigner,
-        secrets: Secrets,
+        limits: Limits,
         settings: Settings,
     ) -> None:
-        """*urls* signs links to finished files; *secrets* knows who can have callbacks."""
+        """*urls* signs links to finished files; *limits* admits what costs."""
         self._tracks = tracks
         self._details = details
         self._urls = urls
-        self._secrets = secrets
+        self._limits = limits
         self._settings = settings
         self._base = settings.public_url.rstrip("/")
 
@@ -75,8 +84,8 @@ class TrackRoutes:
             key=idempotency_key(),
         )
         try:
-            track, replayed = self._tracks.submit(
-                asked, lambda: self._admit(asked.request, submission.max_cost_usd)
+            track, replayed = self._limits.submit(
+                caller(), asked, lambda request: _affordable(request, submission.max_cost_usd)
             )
         except KeyReused:
             raise Problem(
@@ -86,16 +95,19 @@ class TrackRoutes:
                 field="Idempotency-Key",
                 cure="Send the first body again, or a new key.",
             ) from None
+        except WasErased:
+            raise Problem(
+                409,
+                "track_erased",
+                "The track that this Idempotency-Key has made was erased.",
+                field="Idempotency-Key",
+                cure="Send a new key to have a track made.",
+            ) from None
         answer = views.accepted(track, self._base)
         headers = {"Location": answer["links"]["self"]}
         if replayed:
             headers["Idempotent-Replayed"] = "true"
         return answer, 202, headers
-
-    def _admit(self, request: TrackRequest, limit: float | None) -> None:
-        _affordable(request, limit)
-        if request.callback_url:
-            self._secrets.require(tenant())
 
     def get(self, track_id: str) -> ResponseReturnValue:
         """The track as it is; with ``?wait=`` as soon as it has ended."""
@@ -104,8 +116,11 @@ class TrackRoutes:
 
     def _detail(self, seen: Snapshot[Track]) -> ResponseReturnValue:
         assert seen.value is not None  # noqa: S101 - the use case raises otherwise
-        response = jsonify(self._details.of(seen.value))
-        response.add_etag()
+        shown = self._details.of(seen.value)
+        response = jsonify(shown)
+        response.set_etag(views.tag(shown), weak=True)
+        if not seen.value.status.ended:
+            response.headers["Retry-After"] = _LOOK_AGAIN
         return response.make_conditional(request)
 
     def cancel(self, track_id: str) -> ResponseReturnValue:
@@ -116,7 +131,7 @@ class TrackRoutes:
     def retry(self, track_id: str) -> ResponseReturnValue:
         """Run a failed or expired track again."""
         try:
-            track = self._tracks.retry(tenant(), checked_id(track_id))
+            track = self._limits.retry(caller(), checked_id(track_id))
         except NotRetryable as exc:
             raise Problem(
                 409,

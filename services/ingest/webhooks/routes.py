@@ -1,28 +1,32 @@
 """Webhooks in the public API: what became of each, redelivery, the list of events, tests."""
 
 import re
-from typing import Any, Final
+from typing import Annotated, Final
 
 from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, ConfigDict, StrictStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
-from services.ingest import samples, webhook_views
-from services.ingest.bodies import check_callback, read_json, validated
-from services.ingest.callers import tenant
 from services.ingest.config import Settings
-from services.ingest.cursors import window
-from services.ingest.endpoints import Endpoints, NoSuchEndpoint
-from services.ingest.routes import checked_id, no_such_track
-from services.ingest.secrets import Secrets
-from services.ingest.tracks import NoSuchTrack, Tracks
-from services.ingest.webhooks import GONE, NoSuchWebhook, Webhooks, absence
+from services.ingest.edge.bodies import check_callback, read_json, validated
+from services.ingest.edge.cursors import shown, window
+from services.ingest.edge.schemas import OneOf
+from services.ingest.identity.callers import tenant
+from services.ingest.tracks.routes import checked_id, no_such_track
+from services.ingest.tracks.use_cases import NoSuchTrack, Tracks
+from services.ingest.webhooks import samples
+from services.ingest.webhooks import views as webhook_views
+from services.ingest.webhooks.answers import EventDetail, WebhookOfTrack
+from services.ingest.webhooks.endpoints import Endpoints, NoSuchEndpoint
+from services.ingest.webhooks.secrets import Secrets
+from services.ingest.webhooks.use_cases import GONE, NoSuchWebhook, Webhooks, absence
 from shared.problems import Problem
 from shared.track import Track
 from shared.webhooks import TEST_EVENT, Delivery
 
 _WEBHOOK: Final = re.compile("msg_[a-z2-7]{52}")
 _ENDPOINT: Final = re.compile("ep_[a-z2-7]{52}")
+_URL: Final = Field(json_schema_extra={"format": "uri", "pattern": "^https://"})
 _TYPES: Final = ", ".join(samples.TYPES)
 CURES: Final = {
     "callback_url": "Send the https URL of your receiver.",
@@ -38,15 +42,8 @@ class Test(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    callback_url: StrictStr
-    type: StrictStr = TEST_EVENT
-
-    @field_validator("type")
-    @classmethod
-    def _type(cls, value: str) -> str:
-        if value not in samples.TYPES:
-            raise ValueError(f"must be one of: {_TYPES}")
-        return value
+    callback_url: Annotated[StrictStr, _URL]
+    type: Annotated[StrictStr, OneOf(samples.TYPES)] = TEST_EVENT
 
 
 class WebhookRoutes:
@@ -107,8 +104,12 @@ class WebhookRoutes:
         asked = window(request.args, "msg")
         found = self._webhooks.events(tenant(), asked)
         url = f"{self._base}/v1/webhooks/events"
-        return webhook_views.page(
-            "events", found, lambda row: webhook_views.event(row, self._base), url, asked
+        return shown(
+            "events",
+            found,
+            lambda row: webhook_views.event(row, self._base),
+            url=url,
+            asked=asked,
         )
 
     def event(self, webhook_id: str) -> ResponseReturnValue:
@@ -132,8 +133,12 @@ class WebhookRoutes:
         asked = window(request.args, "ep")
         found = self._endpoints.list(tenant(), asked)
         url = f"{self._base}/v1/webhooks/endpoints"
-        return webhook_views.page(
-            "endpoints", found, lambda one: webhook_views.endpoint(one, self._base), url, asked
+        return shown(
+            "endpoints",
+            found,
+            lambda one: webhook_views.endpoint(one, self._base),
+            url=url,
+            asked=asked,
         )
 
     def endpoint(self, endpoint_id: str) -> ResponseReturnValue:
@@ -158,11 +163,11 @@ class WebhookRoutes:
             )
         return track
 
-    def _of_track(self, track: Track, row: Delivery | None) -> dict[str, Any]:
+    def _of_track(self, track: Track, row: Delivery | None) -> WebhookOfTrack:
         known = self._endpoints.of(track.tenant, track.request.callback_url)
         return webhook_views.of_track(track, row, known, self._base)
 
-    def _detail(self, row: Delivery) -> dict[str, Any]:
+    def _detail(self, row: Delivery) -> EventDetail:
         known = self._endpoints.of(row.tenant, row.url)
         return webhook_views.event_detail(row, known, self._base)
 

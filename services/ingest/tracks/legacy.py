@@ -1,6 +1,7 @@
 """``POST /``: the first service's contract, word for word, for clients that were written for it."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, request
@@ -8,17 +9,25 @@ from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from services.ingest import catalog, views
-from services.ingest.bodies import MAX_BODY, fingerprint, to_object
-from services.ingest.routes import idempotency_key
-from services.ingest.submission import Submission
-from services.ingest.tracks import Asked, KeyReused, Tracks
+from services.ingest.edge.bodies import MAX_BODY, fingerprint, to_object
+from services.ingest.identity.callers import act_for, caller
+from services.ingest.limits.admission import Limits
+from services.ingest.limits.rates import check_rate
+from services.ingest.tracks import catalog, views
+from services.ingest.tracks.routes import idempotency_key
+from services.ingest.tracks.submission import Submission
+from services.ingest.tracks.use_cases import Asked, KeyReused, WasErased
 from shared.edge import read_body
 from shared.problems import Problem, problem_of
 
 log = logging.getLogger(__name__)
 
 _FIELDS: Final = ("prompt", "style", "duration_seconds", "tempo")
+_WORDS: Final[dict[type[Exception], tuple[int, str]]] = {
+    KeyReused: (422, "Idempotency-Key was used with another body"),
+    WasErased: (409, "The track of this Idempotency-Key was erased"),
+    RequestEntityTooLarge: (413, "Body is too large"),
+}
 
 
 class Refused(Exception):
@@ -28,15 +37,15 @@ class Refused(Exception):
 class LegacyRoute:
     """The one view of the original service."""
 
-    def __init__(self, tracks: Tracks, tenant: str) -> None:
-        """*tenant*: who pays, since this contract has no key."""
-        self._tracks = tracks
+    def __init__(self, limits: Limits, tenant: str) -> None:
+        """*tenant*: who pays, since this contract has no key; its *limits* hold here, too."""
+        self._limits = limits
         self._tenant = tenant
 
     def blueprint(self) -> Blueprint:
-        """``POST /``; every other method is told so."""
+        """``POST /``; other methods are told so, but for GET, which shows the Studio."""
         api = Blueprint("legacy", __name__)
-        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        methods = ["POST", "PUT", "PATCH", "DELETE"]
         api.add_url_rule("/", view_func=self.generate, methods=methods)
         api.register_error_handler(Exception, _failed)
         return api
@@ -44,7 +53,10 @@ class LegacyRoute:
     def generate(self) -> ResponseReturnValue:
         """Accept one track, as the first service did: 200."""
         if request.method != "POST":
-            return jsonify(error="Only POST method allowed"), 405
+            allowed = {"Allow": "GET, HEAD, OPTIONS, POST"}
+            return jsonify(error="Only POST method allowed"), 405, allowed
+        act_for(self._tenant)
+        check_rate()
         body = to_object(read_body(MAX_BODY))
         if not body:
             raise Refused("No JSON body provided")
@@ -56,7 +68,8 @@ class LegacyRoute:
             lifetime=submission.expires_in_seconds,
             key=idempotency_key(),
         )
-        return jsonify(views.legacy(self._tracks.submit(asked)[0]))
+        track, _ = self._limits.submit(caller(), asked, lambda _: None)
+        return jsonify(views.legacy(track))
 
 
 def submission_of(body: dict[str, Any]) -> Submission:
@@ -101,11 +114,9 @@ def _failed(exc: Exception) -> ResponseReturnValue:
         case Refused():
             return _error(400, str(exc))
         case Problem():
-            return _error(exc.status, exc.detail)
-        case KeyReused():
-            return _error(422, "Idempotency-Key was used with another body")
-        case RequestEntityTooLarge():
-            return _error(413, "Body is too large")
+            return _error(exc.status, exc.detail, exc.headers)
+        case KeyReused() | WasErased() | RequestEntityTooLarge():
+            return _error(*_WORDS[type(exc)])
     problem = problem_of(exc)
     if problem.status >= 500:  # noqa: PLR2004 - the contract knows one answer for our own trouble
         log.error("submit failed", exc_info=exc)
@@ -113,7 +124,8 @@ def _failed(exc: Exception) -> ResponseReturnValue:
     return _error(problem.status, problem.detail)
 
 
-def _error(status: int, text: str) -> Response:
+def _error(status: int, text: str, headers: Mapping[str, str] = {}) -> Response:
     response = jsonify(error=text)
     response.status_code = status
+    response.headers.update(headers)
     return response

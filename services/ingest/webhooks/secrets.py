@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from services.ingest.drafts import Draft, draft
+from services.ingest.webhooks.drafts import Draft, draft
 from shared import rings
 from shared.clock import seconds
 from shared.endings import ROUNDS

@@ -14,6 +14,7 @@ EVENTS: Final = (*TERMINAL_EVENTS, *LIVE_EVENTS)
 FORMATS: Final = ("wav", "flac", "mp3", "ogg", "m4a")
 DEFAULT_FORMATS: Final = ("wav",)
 BIT_DEPTHS: Final = (16, 24)
+PRIORITIES: Final = ("interactive", "batch")
 MODEL: Final = "lyria-002"
 PROMPT_LENGTH: Final = range(5, 501)
 MIN_SECONDS: Final = 1
@@ -21,8 +22,6 @@ MAX_SECONDS: Final = 300
 DEFAULT_SECONDS: Final = 30
 DEFAULT_LIFETIME: Final = 24 * 3600
 MAX_LIFETIME: Final = 7 * 24 * 3600
-_CALL_AND_FINISH: Final = 30
-"""Seconds: a call of the model takes 10 to 20, mastering and storing the rest."""
 
 
 def clips(request: TrackRequest) -> int:
@@ -33,8 +32,3 @@ def clips(request: TrackRequest) -> int:
 def quote_usd(request: TrackRequest) -> float:
     """What the track costs at today's price, in US dollars."""
     return MODELS[request.model].quote_usd(request.duration_seconds, loop=request.loop)
-
-
-def estimate_seconds(request: TrackRequest) -> float:
-    """From queued to completed in a new project's quota, if nobody else is waiting."""
-    return clips(request) * 60 / MODELS[request.model].quota_per_minute + _CALL_AND_FINISH

@@ -1,6 +1,7 @@
 """The use cases of the public API: submit, get, cancel, retry."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,24 +9,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from shared import live, rules, shutdown
-from shared.clock import seconds
+from services.ingest.live.hub import Deleted, Hub
+from services.ingest.tracks import eta
+from shared import live, rules
 from shared.endings import ROUNDS, Ending, announce, end
 from shared.errors import CommitUnclear, RetryableError, StoreUnavailable
 from shared.failpoints import failpoint
 from shared.messages import TrackRequest, request_attributes
 from shared.ports import Create, Publisher, Snapshot, Store, Update
+from shared.retrying import retried
+from shared.spend import Run
 from shared.timing import Timing
-from shared.track import TRACKS, Status, Track
+from shared.track import NO_DEBIT, TRACKS, Debit, Promise, Status, Track
 from shared.webhooks import DELIVERIES, Delivery, webhook_id
 
 SOURCE: Final = "ingest"
 _NAMESPACE: Final = uuid.UUID("6f7469b6-4d6f-7469-8000-6d6f74696601")
-_POLL: Final = 0.25
 
 
-def _nothing() -> None:
-    """Admit everybody."""
+Admit = Callable[[Run, TrackRequest], Debit]
+
+
+def _everybody(_: Run, __: TrackRequest) -> Debit:
+    return NO_DEBIT
 
 
 class NoSuchTrack(Exception):
@@ -34,6 +40,10 @@ class NoSuchTrack(Exception):
 
 class KeyReused(Exception):
     """The idempotency key came before, with another body."""
+
+
+class WasErased(Exception):
+    """The track of this idempotency key was erased."""
 
 
 class NotRetryable(Exception):
@@ -65,10 +75,13 @@ class Tracks:
         progress: Publisher,
         timing: Timing,
         waiters: int = 32,
+        promise: Callable[[TrackRequest, datetime], Promise] = eta.prior,
+        hub: Hub | None = None,
     ) -> None:
         """*requests* wakes the generator, *events* carries endings, *progress* live events.
 
-        *waiters* may wait at once.
+        *waiters* may wait at once. *promise* tells when a request that is queued now will end.
+        *hub*: where those wait, with others who watch the same tracks.
         """
         self._waiters = threading.BoundedSemaphore(waiters)
         self._store = store
@@ -76,24 +89,29 @@ class Tracks:
         self._events = events
         self._progress = progress
         self._timing = timing
+        self._promise = promise
+        self._hub = hub or Hub(store)
 
-    def submit(self, asked: Asked, admit: Callable[[], None] = _nothing) -> tuple[Track, bool]:
+    def submit(self, asked: Asked, admit: Admit = _everybody) -> tuple[Track, bool]:
         """Accept a request once; return the track, and whether it was there before.
 
-        *admit* is asked only about new requests, and raises when it refuses one.
+        *admit* is asked only about new requests, each time before one is committed, and raises
+        when it refuses one.
 
         Raises:
             KeyReused: another body came under this key.
+            WasErased: this key's track was erased; nothing remains to compare with.
             StoreUnavailable: nothing is known to be accepted.
         """
         request_id = str(keyed(asked.tenant, asked.key) if asked.key else uuid.uuid4())
         nonce = uuid.uuid4().hex
-        for _ in range(ROUNDS):
-            seen = self._store.get(TRACKS, request_id)
+        for count in range(ROUNDS):
+            certain = not (asked.key or count) and self._store.clock.is_set
+            seen = self._absent(request_id) if certain else self._store.get(TRACKS, request_id)
             now = self._store.clock.now()
             if seen.value is not None and not seen.value.expired(now):
                 return self._submitted(seen.value, asked, nonce)
-            admit()
+            debit = admit(Run(request_id=request_id, number=1, nonce=nonce), asked.request)
             track = rules.new_track(
                 asked.request,
                 request_id=request_id,
@@ -101,6 +119,8 @@ class Tracks:
                 fingerprint=asked.fingerprint,
                 lifetime=asked.lifetime,
                 nonce=nonce,
+                promise=self._promise(asked.request, now),
+                debit=debit,
                 now=now,
                 timing=self._timing,
             )
@@ -113,7 +133,13 @@ class Tracks:
             return self._submitted(track, asked, nonce)
         raise StoreUnavailable("a submit found no quiet moment")
 
+    def _absent(self, request_id: str) -> Snapshot[Track]:
+        """What a look at an id would show that has just been made up."""
+        return Snapshot(request_id, None, None, self._store.clock.now())
+
     def _submitted(self, track: Track, asked: Asked, nonce: str) -> tuple[Track, bool]:
+        if track.erased:
+            raise WasErased(asked.key)
         if track.fingerprint != asked.fingerprint:
             raise KeyReused(asked.key)
         if track.run_nonce != nonce:
@@ -142,7 +168,7 @@ class Tracks:
         """
         seen = self._store.get(TRACKS, request_id)
         track, now = seen.value, self._store.clock.now()
-        if track is None or track.tenant != tenant or track.expired(now):
+        if track is None or track.tenant != tenant or track.gone(now):
             raise NoSuchTrack(request_id)
         return seen
 
@@ -155,17 +181,21 @@ class Tracks:
         if not patience or not self._waiters.acquire(blocking=False):
             return seen
         try:
-            return self._waited(seen, tenant, patience)
+            return self._waited(seen, patience)
         finally:
             self._waiters.release()
 
-    def _waited(self, seen: Snapshot[Track], tenant: str, patience: float) -> Snapshot[Track]:
-        until = self._store.clock.now() + seconds(patience)
-        while not _value(seen).status.ended and self._store.clock.now() < until:
-            if shutdown.wait(_POLL):
-                break
-            seen = self.get(tenant, seen.id)
-        return seen
+    def _waited(self, seen: Snapshot[Track], patience: float) -> Snapshot[Track]:
+        until = time.monotonic() + patience
+        try:
+            with self._hub.watch(seen) as watch:
+                while not watch.newest.track.status.ended:
+                    left = until - time.monotonic()
+                    if left <= 0 or watch.next(left) is None:
+                        break
+                return watch.newest.seen
+        except Deleted:
+            raise NoSuchTrack(seen.id) from None
 
     def delivery(self, track: Track) -> Delivery | None:
         """The webhook of the newest ending; None: the notifier has none, or none any more."""
@@ -208,8 +238,10 @@ class Tracks:
             announce(self._store, self._events, request_id, nonce=nonce)
         return True
 
-    def retry(self, tenant: str, request_id: str) -> Track:
+    def retry(self, tenant: str, request_id: str, admit: Admit = _everybody) -> Track:
         """Run a failed or expired track again; clips already paid for are kept.
+
+        *admit*: as for ``submit``.
 
         Raises:
             NotRetryable: it has not ended, or ended well, or somebody else was first.
@@ -226,7 +258,10 @@ class Tracks:
             if not over or track.run != (run or track.run) or run >= rules.MAX_RUNS:
                 raise NotRetryable(track.status)
             run = track.run
-            again = rules.retried(track, nonce, self._store.clock.now(), self._timing)
+            now = self._store.clock.now()
+            promise = self._promise(track.request, now)
+            debit = admit(Run(request_id=seen.id, number=run + 1, nonce=nonce), track.request)
+            again = retried(track, nonce, now, self._timing, promise=promise, debit=debit)
             if self._update(seen, again):
                 failpoint("after_retry_commit", request_id)
                 self._wake(again)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from services.ingest.cursors import Cursor, Page, Window
+from services.ingest.edge.cursors import Cursor, Page, Window
 from shared.endings import ROUNDS
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.ports import Snapshot, Store, Update

@@ -8,8 +8,8 @@ from functools import partial
 from itertools import takewhile
 from typing import Final
 
-from services.ingest.cursors import Cursor, Page, Window
-from services.ingest.samples import NOBODY, sample
+from services.ingest.edge.cursors import Cursor, Page, Window
+from services.ingest.webhooks.samples import NOBODY, sample
 from shared import webhook_body
 from shared.clock import seconds
 from shared.endings import ROUNDS

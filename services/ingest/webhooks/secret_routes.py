@@ -1,15 +1,22 @@
 """``/v1/webhooks/secrets`` and the public keys: what signs a tenant's webhooks."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from services.ingest.bodies import read_json, validated
-from services.ingest.callers import tenant
-from services.ingest.secrets import Made, Secrets
+from services.ingest.edge.bodies import read_json, validated
+from services.ingest.identity.callers import tenant
+from services.ingest.webhooks.answers import (
+    PublicKeyDetail,
+    SecretDetail,
+    SecretListed,
+    SecretMade,
+    SecretRotated,
+)
+from services.ingest.webhooks.secrets import Made, Secrets
 from shared.problems import Problem
 from shared.rings import MAX_LIVE, Kind, LastSecret, NoSuchSecret, PublicKey, Secret, TooManySecrets
 
@@ -65,18 +72,22 @@ class SecretRoutes:
         """A new secret for the older ones of its kind: 201, as a creation."""
         wanted = validated(Rotation, _body(), CURES)
         made = self._secrets.rotate(tenant(), wanted.kind, wanted.overlap_seconds)
-        rest = {
+        answer: SecretRotated = {
+            **_made(made),
             "expiring": [
                 {"id": one.secret_id, "expires_at": _time(one.expires_at)} for one in made.expiring
             ],
             "ended": [one.secret_id for one in made.ended],
         }
-        return _made(made) | rest, 201
+        return answer, 201
 
     def list(self) -> ResponseReturnValue:
         """Every secret of the last 30 days, newest first; never a value."""
         ring, now = self._secrets.ring(tenant())
-        return {"secrets": [_secret(one) | {"live": one.live(now)} for one in ring.secrets]}
+        secrets: list[SecretListed] = [
+            {**_secret(one), "live": one.live(now)} for one in ring.secrets
+        ]
+        return {"secrets": secrets}
 
     def delete(self, secret_id: str) -> ResponseReturnValue:
         """Let one sign no more, as of now."""
@@ -96,23 +107,26 @@ def _body() -> dict[str, Any]:
     return {} if empty else read_json()
 
 
-def _made(made: Made) -> dict[str, Any]:
-    shown = {} if made.secret.public_key else {"secret": made.shown}
-    return _secret(made.secret) | shown
+def _made(made: Made) -> SecretMade:
+    told = cast("SecretMade", _secret(made.secret))
+    if not made.secret.public_key:
+        told["secret"] = made.shown
+    return told
 
 
-def _secret(secret: Secret) -> dict[str, Any]:
-    public = {"public_key": secret.public_key} if secret.public_key else {}
-    return {
+def _secret(secret: Secret) -> SecretDetail:
+    told: SecretDetail = {
         "id": secret.secret_id,
         "kind": secret.kind,
         "created_at": _time(secret.created_at),
         "expires_at": _time(secret.expires_at),
-        **public,
     }
+    if secret.public_key:
+        told["public_key"] = secret.public_key
+    return told
 
 
-def _public(key: PublicKey) -> dict[str, Any]:
+def _public(key: PublicKey) -> PublicKeyDetail:
     return {
         "id": key.key_id,
         "kty": "OKP",

@@ -5,8 +5,13 @@ from typing import Final
 from flask import Flask, Response, request
 
 _METHODS: Final = "GET, POST, DELETE, OPTIONS"
-_SENT: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
-_SHOWN: Final = "ETag, Idempotent-Replayed, Location, Retry-After, X-Request-Id"
+_SENT: Final = (
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-CSRF-Token,"
+    " X-Request-Id"
+)
+_SHOWN: Final = (
+    "ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+)
 
 
 def add_cors(app: Flask, origins: frozenset[str]) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import (
     BaseModel,
@@ -15,7 +15,9 @@ from pydantic import (
     field_validator,
 )
 
-from services.ingest import catalog
+from services.ingest.edge.schemas import OneOf
+from services.ingest.tracks import catalog
+from services.ingest.tracks.answers import Parameters
 from shared.messages import TrackRequest
 from shared.models import MODELS
 from shared.targets import TargetNotAllowed
@@ -32,40 +34,83 @@ _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")
 """Letters by their category, blanks by their look."""
 _JOINERS: Final = frozenset("\u200c\u200d")
 """Format characters that honest text needs."""
+_PLAIN: Final = {"type": "string", "format": "plain-text"}
+"""Letters and blanks of any script, but nothing that hides."""
+_PROMPT: Final = Field(
+    json_schema_extra=_PLAIN
+    | {"minLength": catalog.PROMPT_LENGTH.start, "maxLength": catalog.PROMPT_LENGTH.stop - 1},
+)
+_NEGATIVE: Final = Field(
+    json_schema_extra=_PLAIN | {"maxLength": _LONGEST_NEGATIVE},
+)
+_TEMPO: Final = Field(
+    json_schema_extra={
+        "anyOf": [
+            {"type": "string", "enum": [*catalog.TEMPO_WORDS]},
+            {"type": "integer", "minimum": catalog.BPM.start, "maximum": catalog.BPM.stop - 1},
+        ]
+    },
+)
+_URL: Final = Field(
+    json_schema_extra={"format": "uri", "pattern": "^(https://.+)?$", "maxLength": 2048},
+)
+_METADATA: Final = Field(
+    max_length=16,
+    json_schema_extra={
+        "propertyNames": _PLAIN | {"minLength": 1, "maxLength": _LONGEST_KEY},
+        "additionalProperties": _PLAIN | {"maxLength": _LONGEST_VALUE},
+    },
+)
 
 
 class Submission(BaseModel):
-    """One public request; unknown fields are refused by name.
-
-    ``duration_seconds`` in seconds, whole or not, ``loudness_lufs`` in LUFS (null: untouched),
-    ``tempo`` a word or beats per minute, ``max_cost_usd`` in US dollars.
-    """
+    """One track to be made; unknown fields are refused by name."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
-    prompt: StrictStr
-    style: StrictStr = "instrumental"
-    tempo: StrictInt | StrictStr = "moderate"
+    prompt: Annotated[StrictStr, _PROMPT]
+    """What to play, in English plain text."""
+    style: Annotated[StrictStr, OneOf(catalog.STYLES)] = "instrumental"
+    tempo: Annotated[StrictInt | StrictStr, _TEMPO] = "moderate"
+    """A word, or beats per minute."""
     duration_seconds: Annotated[
         StrictFloat, Field(ge=catalog.MIN_SECONDS, le=catalog.MAX_SECONDS)
     ] = catalog.DEFAULT_SECONDS
-    negative_prompt: StrictStr = ""
+    """Whole or fractional: the length is exact to the sample."""
+    negative_prompt: Annotated[StrictStr, _NEGATIVE] = ""
+    """What to leave out, if the model can."""
     seed: Annotated[StrictInt, Field(ge=0, lt=_SEEDS)] | None = None
-    formats: Annotated[list[StrictStr], Field(min_length=1)] = list(catalog.DEFAULT_FORMATS)
+    """The same request with the same seed gives the same samples; null: from the track's id."""
+    formats: Annotated[list[Annotated[StrictStr, OneOf(catalog.FORMATS)]], Field(min_length=1)] = (
+        list(catalog.DEFAULT_FORMATS)
+    )
+    """In the order of the answer; a repeated one counts once."""
     loudness_lufs: Annotated[StrictFloat, Field(ge=-30, le=-8)] | None = -14.0
+    """Integrated loudness (EBU R128); null: untouched."""
     loop: StrictBool = False
-    bit_depth: StrictInt = 16
-    callback_url: StrictStr = ""
-    callback_events: list[StrictStr] = []
-    priority: StrictStr = "interactive"
+    """The end runs into the start."""
+    bit_depth: Annotated[StrictInt, OneOf(catalog.BIT_DEPTHS)] = 16
+    """Of WAV and FLAC."""
+    callback_url: Annotated[StrictStr, _URL] = ""
+    """Where webhooks go: https to a public host, port 443 or 8443."""
+    callback_events: list[Annotated[StrictStr, OneOf(catalog.EVENTS)]] = []
+    """Which webhooks; empty: all endings. The live ones are tried once each."""
+    priority: Annotated[StrictStr, OneOf(catalog.PRIORITIES)] = "interactive"
     expires_in_seconds: Annotated[StrictInt, Field(ge=1, le=catalog.MAX_LIFETIME)] = (
         catalog.DEFAULT_LIFETIME
     )
-    metadata: Annotated[dict[str, StrictStr], Field(max_length=16)] = {}
+    """After that no further paid call is made."""
+    metadata: Annotated[dict[str, StrictStr], _METADATA] = {}
+    """Echoed everywhere."""
     max_cost_usd: Annotated[StrictFloat, Field(ge=0)] | None = None
-    model: StrictStr = catalog.MODEL
+    """Refuse the track if its quote is higher; null: no limit."""
+    model: Annotated[StrictStr, OneOf(tuple(MODELS))] = catalog.MODEL
 
     @field_validator("prompt")
     @classmethod
@@ -92,37 +137,10 @@ class Submission(BaseModel):
             raise ValueError("must be slow, moderate, fast, or beats per minute from 40 to 220")
         return value
 
-    @field_validator("style")
+    @field_validator("callback_events", "formats")
     @classmethod
-    def _style(cls, value: str) -> str:
-        return _one_of(value, catalog.STYLES)
-
-    @field_validator("model")
-    @classmethod
-    def _model(cls, value: str) -> str:
-        return _one_of(value, tuple(MODELS))
-
-    @field_validator("priority")
-    @classmethod
-    def _priority(cls, value: str) -> str:
-        return _one_of(value, ("interactive", "batch"))
-
-    @field_validator("callback_events")
-    @classmethod
-    def _callback_events(cls, value: list[str]) -> list[str]:
-        return [_one_of(event, catalog.EVENTS) for event in dict.fromkeys(value)]
-
-    @field_validator("formats")
-    @classmethod
-    def _formats(cls, value: list[str]) -> list[str]:
-        return [_one_of(name, catalog.FORMATS) for name in dict.fromkeys(value)]
-
-    @field_validator("bit_depth")
-    @classmethod
-    def _bit_depth(cls, value: int) -> int:
-        if value not in catalog.BIT_DEPTHS:
-            raise ValueError("must be 16 or 24")
-        return value
+    def _each_once(cls, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(value))
 
     @field_validator("metadata")
     @classmethod
@@ -184,13 +202,7 @@ def _clean(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _one_of(value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ValueError(f"must be one of: {', '.join(allowed)}")
-    return value
-
-
-def parameters(request: TrackRequest) -> dict[str, Any]:
+def parameters(request: TrackRequest) -> Parameters:
     """The request as answers echo it: what can be sent again as it stands."""
     return {
         "prompt": request.prompt,

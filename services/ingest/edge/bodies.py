@@ -9,7 +9,7 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from services.ingest.submission import CURES, Submission
+from services.ingest.tracks.submission import CURES, Submission
 from shared.edge import read_body
 from shared.problems import Problem
 from shared.targets import TargetNotAllowed, Targets
@@ -26,8 +26,8 @@ def read_json() -> dict[str, Any]:
     """The present request's body as a JSON object.
 
     Raises:
-        Problem: 413 too long (noticed while reading), 415 not JSON by its type, 400 not JSON,
-            or no flat object.
+        Problem: 413 too long (noticed while reading), 415 not JSON by its type, or compressed,
+            400 not JSON, or no flat object.
     """
     try:
         raw = read_body(MAX_BODY)
@@ -39,6 +39,15 @@ def read_json() -> dict[str, Any]:
             field="body",
             cure=f"Send at most {MAX_BODY} bytes.",
         ) from None
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            "The body must not be compressed.",
+            field="Content-Encoding",
+            cure="Send the JSON as it is.",
+            headers={"Accept-Encoding": "identity"},
+        )
     if request.mimetype != "application/json":
         raise Problem(
             415,

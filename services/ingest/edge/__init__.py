@@ -1,0 +1,1 @@
+"""What the routes share: bodies, queries, cursors, CORS."""

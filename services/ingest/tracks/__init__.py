@@ -1,0 +1,1 @@
+"""Tracks: submit, look, list, cancel, retry, erase."""
