@@ -30,11 +30,8 @@ class Vault:
         Raises:
             ValueError: one of them is no main key; the text never holds it.
         """
-        words = [word for word in _BETWEEN.split(main_keys) if word]
-        for place, word in enumerate(words, start=1):
-            if not _MAIN_KEY.fullmatch(word):
-                raise ValueError(f"main key {place} is not 32 bytes as base64")
-        self._fernet = MultiFernet([Fernet(word) for word in words]) if words else None
+        keys = fernets(main_keys)
+        self._fernet = MultiFernet(keys) if keys else None
 
     @property
     def shut(self) -> bool:
@@ -68,6 +65,19 @@ class Vault:
         if self._fernet is None:
             raise SecretsUnavailable("there is no main key (WEBHOOK_MAIN_KEYS)")
         return self._fernet
+
+
+def fernets(main_keys: str) -> list[Fernet]:
+    """Each of some main keys, which stand in one text by blanks or commas.
+
+    Raises:
+        ValueError: one of them is no main key; the text never holds it.
+    """
+    words = [word for word in _BETWEEN.split(main_keys) if word]
+    for place, word in enumerate(words, start=1):
+        if not _MAIN_KEY.fullmatch(word):
+            raise ValueError(f"main key {place} is not 32 bytes as base64")
+    return [Fernet(word) for word in words]
 
 
 def _label(tenant: str, secret_id: str) -> bytes:
