@@ -10,7 +10,9 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from math import inf
 from typing import Final
 
@@ -43,10 +45,14 @@ class Allowance:
         depth: float,
         per_second: float,
         one_by_one: bool = False,
+        returned: Callable[[], int] | None = None,
+        expire_at: datetime | None = None,
     ) -> None:
         """A bucket of *depth*, full when it is new, into which *per_second* flows.
 
-        *one_by_one*: reserve what is asked for and no more.
+        *one_by_one*: reserve what is asked for and no more. *returned*: asked when too little is
+        left for the sum, in millionths, of all that ever came back from outside. *expire_at*:
+        when nobody needs the document any more.
 
         Raises:
             ValueError: *depth* is not positive, *per_second* is negative.
@@ -58,12 +64,28 @@ class Allowance:
         self._depth = millionths(depth)
         self._per_second = per_second
         self._one_by_one = one_by_one
+        self._returned = returned
+        self._expire_at = expire_at
         self._lock = threading.Lock()
         self._held = 0
         self._spends = Spends()
         self._looks = 0
         self._left: int | None = None
         """What the last look has left in the store; None: it came to nothing."""
+
+    def resize(self, depth: float) -> None:
+        """Make a budget, into which nothing flows, one of *depth*; what is used stays used.
+
+        Raises:
+            ValueError: *depth* is not positive.
+        """
+        self._depth = millionths(depth)
+
+    @property
+    def left(self) -> float:
+        """What the last look has left in the store; all of it before the first."""
+        left = self._left
+        return (self._depth if left is None else left) / UNIT
 
     def take(self, amount: float = 1.0, *, leave: float = 0.0) -> float:
         """Take *amount*, all or nothing: 0 when it is taken.
@@ -131,11 +153,14 @@ class Allowance:
     def _reserve(self, missing: int, leave: int) -> int:
         """Hold a block of at least *missing* more, if it is there; return what is left then."""
         tried: dict[str, int] = {}
-        for seen, level in self._looked():
+        for seen, found in self._looked():
+            level = found if self._per_second else found.resized(self._depth)
             # A lost answer, understood. What is ours and no longer named counts as used.
             if ours := sum(size for nonce, size in tried.items() if nonce in level.writers):
                 self._held += ours
                 return level.left
+            if level.left < missing + leave:
+                level = self._with_credits(level)
             if level.left < missing + leave:
                 return level.left
             size = missing
@@ -150,6 +175,12 @@ class Allowance:
                 return after.left
         raise StoreUnavailable("an allowance found no quiet moment")
 
+    def _with_credits(self, level: Level) -> Level:
+        """Written with the reservation, each credit once, however many look at the same time."""
+        if self._returned is None:
+            return level
+        return level.with_credits(self._returned(), self._depth)
+
     def _put_back(self, rest: int) -> bool:
         """Put *rest* back once; False when it is not back, or nobody can tell."""
         nonce = uuid.uuid4().hex
@@ -160,7 +191,9 @@ class Allowance:
             if newest is not None and not level.tells_all_since(newest):
                 return False
             newest = level.newest
-            if self._wrote(seen, level.written(nonce, rest, self._depth)):
+            # A budget may have been resized since: only who takes from it says how large it is.
+            depth = self._depth if self._per_second else level.depth or self._depth
+            if self._wrote(seen, level.written(nonce, rest, depth)):
                 return True
         return False
 
@@ -176,7 +209,10 @@ class Allowance:
                 time.sleep(random.uniform(0, longest))  # noqa: S311 - it keeps rivals apart
             seen = self._store.get(ALLOWANCES, self._name)
             level = seen.value or Level(left=self._depth, at=seen.read_at)
-            yield seen, level.filled(seen.read_at, self._depth, self._per_second)
+            level = replace(level, expire_at=self._expire_at)
+            if self._per_second:
+                level = level.filled(seen.read_at, self._depth, self._per_second)
+            yield seen, level
 
     def _wrote(self, seen: Snapshot[Level], level: Level) -> bool:
         try:

@@ -38,6 +38,12 @@ class Level:
     at: datetime
     writers: tuple[str, ...] = ()
     """Nonces of the latest writes, the newest last: by them a lost answer is understood."""
+    depth: int = 0
+    """Of the bucket when it was written; 0: written before that was kept."""
+    credited: int = 0
+    """How much of what came back from outside is in ``left`` already."""
+    expire_at: datetime | None = None
+    """Firestore TTL."""
 
     def filled(self, now: datetime, depth: int, per_second: float) -> "Level":
         """The same bucket at *now*, never above *depth*; an earlier *now* changes nothing."""
@@ -46,10 +52,20 @@ class Level:
         flowed = int(late // timedelta(microseconds=1) * per_second)
         return replace(self, left=min(depth, self.left + flowed), at=self.at + late)
 
+    def resized(self, depth: int) -> "Level":
+        """The same budget when all of it is *depth*: what is used stays used, left may be < 0."""
+        return replace(self, left=self.left + depth - (self.depth or depth), depth=depth)
+
+    def with_credits(self, total: int, depth: int) -> "Level":
+        """With what is new in *total*, the sum of all that ever came back from outside."""
+        new = max(0, total - self.credited)
+        return replace(self, left=min(depth, self.left + new), credited=self.credited + new)
+
     def written(self, nonce: str, change: int, depth: int) -> "Level":
         """With *change* put in, or taken out, by the writer *nonce*."""
         writers = (*self.writers, nonce)[-MEMORY:]
-        return replace(self, left=min(depth, self.left + change), writers=writers)
+        left = min(depth, self.left + change)
+        return replace(self, left=left, writers=writers, depth=depth)
 
     @property
     def newest(self) -> str:

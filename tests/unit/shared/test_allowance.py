@@ -3,7 +3,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,7 @@ from shared.allowance import ALLOWANCES, Allowance, of_quota
 from shared.bucket import MEMORY, UNIT, Level, millionths
 from shared.clock import StoreClock, seconds
 from shared.errors import CommitUnclear, StoreUnavailable
-from shared.ports import Collection, Create, Snapshot, T, Update
+from shared.ports import Collection, Delete, Snapshot, T, Update, Write
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAME = "a"
@@ -49,8 +48,9 @@ class Shelf:
         self.gets += 1
         return Snapshot(doc_id, self.level, self.version, self.clock.now())  # type: ignore[arg-type]  # T is Level
 
-    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+    def commit(self, *writes: Write) -> datetime:
         (write,) = writes
+        assert not isinstance(write, Delete)
         answer = self.answers.pop(0) if self.answers else ""
         expected = write.version if isinstance(write, Update) else None
         if answer == "refused" or expected != self.version:
@@ -539,13 +539,14 @@ def test_who_comes_later_looks_anew() -> None:
     assert quota.take() == 0.0
 
 
-def test_documents_hold_what_is_left_and_nothing_of_the_configuration() -> None:
+def test_documents_hold_what_is_left_and_of_how_much_but_no_rate() -> None:
     shelf = Shelf()
     share(shelf, 3, 1).take()
     assert shelf.level
     document = ALLOWANCES.adapter.dump_python(shelf.level)
-    assert document.keys() == {"left", "at", "writers"}
-    assert (document["left"], document["at"]) == (2 * UNIT, START)
+    assert document.keys() == {"left", "at", "writers", "depth", "credited", "expire_at"}
+    assert (document["left"], document["depth"]) == (2 * UNIT, 3 * UNIT)
+    assert (document["at"], document["expire_at"]) == (START, None)
 
 
 def test_what_has_to_stay_for_others_stays_as_far_as_the_depth_allows() -> None:
@@ -571,3 +572,56 @@ def test_what_was_not_used_is_spent_next() -> None:
     allowance.untake()
     assert [allowance.take(), allowance.take()] == [0, inf]
     assert shelf.commits == 1
+
+
+def test_what_comes_back_is_asked_for_only_when_too_little_is_left() -> None:
+    shelf, asked = Shelf(), []
+
+    def returned() -> int:
+        asked.append(shelf.gets)
+        return 2 * UNIT
+
+    budget = Allowance(shelf, NAME, depth=3, per_second=0, returned=returned)
+    assert [budget.take() for _ in range(3)] == [0.0] * 3
+    assert asked == []
+    assert [budget.take() for _ in range(3)] == [0.0, 0.0, inf]
+    assert len(asked) >= 2
+    other = Allowance(shelf, NAME, depth=3, per_second=0, returned=returned)
+    assert other.take() == inf, "what came back counts once, whoever looks"
+
+
+def test_what_comes_back_counts_once_when_the_reply_is_lost() -> None:
+    shelf = Shelf()
+    budget = Allowance(shelf, NAME, depth=1, per_second=0, returned=lambda: UNIT)
+    assert budget.take() == 0.0
+    shelf.answers = ["refused", "lost"]
+    assert [budget.take(), budget.take()] == [0.0, inf]
+    assert shelf.level
+    assert shelf.level.credited == UNIT
+
+
+def test_a_budget_can_be_resized_and_what_is_put_back_does_not_resize_it() -> None:
+    shelf = Shelf()
+    large = share(shelf, 4)
+    assert [large.take() for _ in range(2)] == [0.0] * 2
+    small = share(shelf, 4)
+    small.resize(3)
+    assert [small.take(), small.take()] == [0.0, inf]
+    large.untake()
+    large.give_back()
+    assert shelf.level
+    assert (shelf.level.left, shelf.level.depth) == (UNIT, 3 * UNIT)
+
+
+def test_a_bucket_that_fills_is_never_below_nothing_when_it_becomes_smaller() -> None:
+    shelf = Shelf()
+    assert share(shelf, 100, 1).take(90) == 0.0
+    assert share(shelf, 2, 1).take() == 0.0
+
+
+def test_what_the_last_look_has_left_is_told() -> None:
+    shelf = Shelf()
+    budget = share(shelf, 3, one_by_one=True)
+    assert budget.left == 3.0
+    budget.take(2)
+    assert budget.left == 1.0

@@ -1,0 +1,1 @@
+"""How much a tenant may ask for, and what it has used."""
