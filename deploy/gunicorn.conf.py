@@ -10,7 +10,7 @@ if "BIND" in os.environ:
     bind = f"{os.environ['BIND']}:{os.environ.get('PORT', '8080')}"
 workers = 1
 worker_class = "gthread"
-threads = int(os.environ.get("THREADS", "80"))  # at least Cloud Run's concurrency
+threads = int(os.environ.get("THREADS") or 80)  # at least Cloud Run's concurrency
 timeout = 0  # Cloud Run limits requests; gthread's timeout would only watch the worker's loop
 graceful_timeout = 9  # Cloud Run sends SIGKILL 10 s after SIGTERM
 _FLUSH_SECONDS = 2
@@ -29,6 +29,12 @@ logconfig_dict = {
         "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
     },
 }
+
+
+def on_starting(server: Arbiter) -> None:
+    """Give ingest, whose streams hold a thread each, its own number."""
+    if server.app.app_uri.startswith("services.ingest."):
+        server.cfg.set("threads", int(os.environ.get("INGEST_THREADS") or 256))
 
 
 def post_worker_init(worker: Worker) -> None:

@@ -36,6 +36,10 @@ class Timing:
     """How long after a completed track's ending its raw clips stay."""
     delivery_lease: float = 30
     webhook_attempt: float = 15
+    heartbeat: float = 15
+    """So often a stream shows that it is alive, and its track is read besides."""
+    stream: float = 3300
+    """After this a client of a stream is sent away to come again; Cloud Run cuts it at 3600."""
 
     def scaled(self, factor: float) -> "Timing":
         """The same chain, *factor* times as long (fault tests run it in seconds)."""

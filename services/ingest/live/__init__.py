@@ -1,0 +1,1 @@
+"""A track as it changes: streams and what feeds them."""
