@@ -5,6 +5,7 @@ from flask import Flask
 from services.generator.calls import Calls
 from services.generator.clips import Clips
 from services.generator.config import Settings
+from services.generator.erasing import Eraser
 from services.generator.finals import Finals
 from services.generator.handler import Generator
 from services.generator.lyria import Lyria
@@ -41,15 +42,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     quota = Quota(allowance, timing)
     shutdown.at_exit(quota.give_back)
     calls = Calls(output, model, quota, timing, at_once=settings.model_calls)
+    prompts = BucketObjects(client, settings.input_bucket)
     generator = Generator(
         store=store,
         events=TopicPublisher(settings.gcp_project, settings.events_topic),
         progress=TopicPublisher(
             settings.gcp_project, settings.progress_topic, timeout=live.PATIENCE
         ),
-        prompts=BucketObjects(client, settings.input_bucket),
+        prompts=prompts,
         clips=Clips(output, calls),
         finals=Finals(output),
+        eraser=Eraser(store=store, prompts=prompts, output=output),
         timing=timing,
         slots=settings.work_slots,
         label=settings.model_label,

@@ -34,9 +34,10 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a delivery got no claim: ``must_end`` asks its caller to end the track."""
+    """Why a delivery got no claim, and what it asks of its caller instead."""
 
     must_end: bool = False
+    must_erase: bool = False
 
 
 class Claim:
@@ -178,7 +179,7 @@ def take(store: Store, request_id: str, run: int, timing: Timing) -> Claim | Ref
         seen = store.get(TRACKS, request_id)
         track, now = seen.value, store.clock.now()
         if track is None or track.status.ended or track.run != run:
-            return Refused()
+            return Refused(must_erase=track is not None and track.erased)
         if track.holder == holder:
             return Claim(store, track, timing)
         if track.live(now):

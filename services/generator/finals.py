@@ -94,7 +94,7 @@ class Finals:
         Raises:
             StorageUnavailable: the bucket does not answer; the announcement waits.
         """
-        if announcement.status is not Status.FAILED:
+        if track.erased or announcement.status is not Status.FAILED:
             return
         name = f"errors/{track.request_id}.json"
         run = str(announcement.run)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from services.generator.claim import Claim, Lost, Refused, take
 from services.generator.clips import Clips
+from services.generator.erasing import Eraser
 from services.generator.finals import Finals
 from services.generator.finishing import Finishing
 from services.generator.reporter import Reporter
@@ -47,6 +48,7 @@ class Generator:
         prompts: Objects,
         clips: Clips,
         finals: Finals,
+        eraser: Eraser,
         timing: Timing,
         slots: int,
         label: str = "",
@@ -62,6 +64,7 @@ class Generator:
         self._clips = clips
         self._finals = finals
         self._finishing = Finishing(finals)
+        self._eraser = eraser
         self._finishers = threading.BoundedSemaphore(_FINISHERS)
         self._timing = timing
         self._label = label
@@ -83,10 +86,15 @@ class Generator:
                 log.info("nothing to claim", extra={"must_end": claim.must_end})
                 if claim.must_end:
                     self.end_unclaimed(message.request_id, message.run)
+                if claim.must_erase:
+                    self._eraser.try_to(message.request_id)
                 return
             failpoint("after_claim", message.request_id)
             failpoint("after_each_claim", f"{message.request_id}-{claim.epoch}")
-            self._work(claim, message)
+            try:
+                self._work(claim, message)
+            finally:  # what a worker that was too late has stored, it takes back
+                self._eraser.try_to(message.request_id)
 
     def end_unclaimed(self, request_id: str, run: int) -> None:
         """End a track that nobody holds and that must not go on; whoever comes first does it."""
@@ -111,6 +119,10 @@ class Generator:
         """
         self._clips.delete(track)
         note(self._store, track.request_id, rules.clips_deleted)
+
+    def erase(self, request_id: str) -> None:
+        """Delete every object of an erased track; raises as ``Eraser.erase``."""
+        self._eraser.erase(request_id)
 
     def _work(self, claim: Claim, message: TrackRequested) -> None:
         try:

@@ -11,7 +11,6 @@ from services.generator.audio.pcm import CHANNELS, RATE
 from services.generator.prompt import Version, place, seed
 from services.generator.sound import Sound
 from shared.messages import AudioObject, SideObject, TrackResult
-from shared.models import MODELS
 from shared.track import Track
 
 
@@ -47,7 +46,7 @@ def describe(track: Track, sound: Sound, made: Made, metadata_uri: str) -> Track
         sides=made.sides,
         metadata_uri=metadata_uri,
         model=request.model,
-        cost_usd=MODELS[request.model].quote_usd(request.duration_seconds, loop=request.loop),
+        cost_usd=track.quote_usd,
     )
 
 

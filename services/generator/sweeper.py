@@ -40,7 +40,7 @@ class TrackSweeper:
         self._generator = generator
         self._quota = quota
         self._line = _EVER
-        self._next_clean = _EVER
+        self._next_tidy = _EVER
         self._timing = timing
 
     def run(self) -> dict[str, int]:
@@ -65,7 +65,7 @@ class TrackSweeper:
         if track.announcements:
             self._generator.announce(track.request_id, again=True)
         if track.status.ended:
-            self._clean(track, now)
+            self._tidy(track, now)
         elif rules.must_end(track, now):
             self._generator.end_unclaimed(track.request_id, track.run)
         elif not _waits_for_its_turn(moved, now):
@@ -94,14 +94,21 @@ class TrackSweeper:
         )
         return self._line
 
-    def _clean(self, track: Track, now: datetime) -> None:
-        """Delete its clips; a bucket that does not answer is left alone for one sweep period."""
-        if track.clips_due is None or max(track.clips_due, self._next_clean) > now:
+    def _tidy(self, track: Track, now: datetime) -> None:
+        """Delete its clips, or everything; a bucket that does not answer is left alone for a while.
+
+        That is one sweep period: else each row would wait for it in turn.
+        """
+        due = track.erased or (track.clips_due is not None and track.clips_due <= now)
+        if not due or self._next_tidy > now:
             return
         try:
-            self._generator.clean(track)
+            if track.erased:
+                self._generator.erase(track.request_id)
+            else:
+                self._generator.clean(track)
         except StorageUnavailable:
-            self._next_clean = now + seconds(self._timing.sweep)
+            self._next_tidy = now + seconds(self._timing.sweep)
             raise
 
 
