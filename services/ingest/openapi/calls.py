@@ -1,0 +1,12 @@
+"""Every call that the document describes, in its order."""
+
+from typing import Final
+
+from services.ingest.openapi import library_calls, service_calls, track_calls, webhook_calls
+
+CALLS: Final = (
+    *track_calls.CALLS,
+    *library_calls.CALLS,
+    *webhook_calls.CALLS,
+    *service_calls.CALLS,
+)
