@@ -1,0 +1,107 @@
+"""Usable by everybody: axe-core's rules, the keyboard alone, a phone, both themes."""
+
+from importlib.resources import files
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.rig import Rig
+from tests.support.studio import Studio, opened
+from tests.support.waiting import wait_for
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
+
+
+def violations(studio: Studio) -> list[tuple[str, Any]]:
+    """What axe finds, and where."""
+    studio.page.evaluate(AXE)
+    found = studio.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    assert len(found["passes"]) > 10, "it has looked at nothing"
+    return [(v["id"], [node["target"] for node in v["nodes"]]) for v in found["violations"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(studio: Studio, scheme: Literal["light", "dark"]) -> None:
+    page = studio.page
+    studio.expected.add("status of 400 ")
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    assert violations(studio) == [], "empty"
+    studio.compose("Something to look at while it is made")
+    expect(page.locator("#making")).to_be_visible()
+    assert violations(studio) == [], "in the making"
+    studio.is_now("Finished")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Prompt").fill("x")
+    studio.send.click()
+    expect(page.locator("#prompt-error")).not_to_be_empty()
+    assert violations(studio) == [], "finished, with a refused form"
+    studio.act("Delete").click()
+    assert violations(studio) == [], "a question"
+
+
+def test_the_switch_outlives_a_reload(studio: Studio) -> None:
+    page = studio.page
+    page.emulate_media(color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="Dark").click()
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(ground) == dark
+    expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_keyboard_is_enough(studio: Studio) -> None:
+    page = studio.page
+    page.get_by_label("Prompt").focus()
+    page.keyboard.type("Typed, sent and played without a mouse")
+    order = [focus(studio)]
+    while order[-1] != "send":
+        page.keyboard.press("Tab")
+        order.append(focus(studio))
+        assert len(order) < 30, order
+    assert order.index("length") < order.index("seconds") < order.index("send")
+    page.get_by_label("Length", exact=True).fill("25")
+    page.keyboard.press("Enter")
+    studio.is_now("Finished")
+    wave = page.get_by_role("slider", name="Position in the track")
+    while focus(studio) != "wave":
+        page.keyboard.press("Tab")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    wait_for(lambda: page.evaluate("document.querySelector('audio').readyState") > 0)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageUp")
+    expect(wave).to_have_attribute("aria-valuetext", "0:20 of 0:25")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    assert studio.at() == 0
+    page.keyboard.press("Space")
+    wait_for(lambda: studio.at() > 0.2)
+    page.keyboard.press("Space")
+    assert page.evaluate("document.querySelector('audio').paused")
+
+
+def focus(studio: Studio) -> str:
+    found: str = studio.page.evaluate("document.activeElement.id")
+    return found
+
+
+def test_a_phone_shows_it_all(chromium: Browser, rig: Rig) -> None:
+    phone = {"width": 360, "height": 740}
+    with opened(chromium, rig, viewport=phone, has_touch=True, is_mobile=True) as studio:
+        assert width(studio) == 360
+        studio.page.get_by_text("More", exact=True).tap()
+        studio.page.get_by_label("Title").fill("Donaudampfschifffahrtsgesellschaftskapitän" * 3)
+        studio.made("Verylongwordwithoutanyblankatall" * 8)
+        assert width(studio) == 360
+        studio.page.get_by_role("button", name="Play", exact=True).tap()
+        wait_for(lambda: studio.at() > 0.2)
+
+
+def width(studio: Studio) -> int:
+    """How wide the page is: beyond the screen it would have to be scrolled."""
+    found: int = studio.page.evaluate("document.documentElement.scrollWidth")
+    return found

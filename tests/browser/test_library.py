@@ -1,0 +1,50 @@
+"""The list of tracks in the Studio: pages, filters, what happens elsewhere."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.rig import Rig
+from tests.support.studio import Studio
+
+PAGE = 20
+
+
+@pytest.fixture
+def many(rig: Rig) -> list[str]:
+    """More tracks than one page has, most of them cancelled, newest last."""
+    made = [rig.submit(prompt=f"Number {i} of many, quietly").id for i in range(PAGE + 3)]
+    for track_id in made:
+        rig.post(track_id, "cancel")
+    rig.ended(made[-1])
+    return made
+
+
+def test_it_has_pages(many: list[str], studio: Studio) -> None:
+    rows = studio.page.locator("#rows .row")
+    expect(rows).to_have_count(PAGE)
+    expect(studio.row(many[-1])).to_be_visible()
+    expect(studio.row(many[0])).to_have_count(0)
+    studio.page.get_by_role("button", name="Older tracks").click()
+    expect(studio.row(many[0])).to_be_visible()
+    ids = rows.evaluate_all("rows => rows.map(row => row.dataset.id)")
+    assert ids[: len(many)] == many[::-1]
+    expect(rows.nth(PAGE).locator(".row-open")).to_be_focused()
+
+
+def test_filters_leave_out_the_rest(studio: Studio, rig: Rig) -> None:
+    jazz = rig.submit(prompt="A rare jazz track for the filter", style="jazz").id
+    rig.ended(jazz)
+    page = studio.page
+    page.get_by_label("Style", exact=True).last.select_option("jazz")
+    expect(page.locator("#rows .row")).to_have_count(1)
+    expect(studio.row(jazz)).to_be_visible()
+    page.get_by_label("Status").select_option("expired")
+    expect(page.locator("#library-state")).to_have_text("No track is like that.")
+
+
+def test_what_others_submit_appears_while_something_is_made(studio: Studio, rig: Rig) -> None:
+    rig.fault("vertex", {"match": {"prompt": "patience"}, "action": {"delay": 8}})
+    studio.compose("A piece that takes patience")
+    other = rig.submit(prompt="From another desk, meanwhile").id
+    expect(studio.row(other)).to_contain_text("From another desk")
+    rig.post(studio.opened, "cancel")
