@@ -9,10 +9,10 @@ from email.message import Message
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from motif.text import plain
 from motif.webhooks import VerificationError, Webhook
 
 _MOST_IDS: Final = 10_000
-_WIDEST: Final = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Arrival:
             *(data.get("status"), data.get("request_id"), self.webhook_id or "no id"),
             "(repeat)" if self.repeat else None,
         )
-        return "  ".join(_plain(word) for word in words if word)
+        return "  ".join(plain(word) for word in words if word)
 
 
 class Arrivals:
@@ -114,9 +114,3 @@ def _payload(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return payload if isinstance(payload, dict) else None
-
-
-def _plain(word: object) -> str:
-    # What anybody may have sent must not move the cursor or fill the screen.
-    text = str(word)[:_WIDEST]
-    return "".join(char if char.isprintable() else "?" for char in text)

@@ -1,121 +1,138 @@
-"""The command line: ``motif listen`` and ``motif verify``."""
+"""The command line: ``motif``."""
 
 import argparse
-import math
+import io
+import json
 import os
-from collections.abc import Sequence
-from email.message import Message
-from typing import Final
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
-from motif.check import Unreadable, check, read_body, read_headers
-from motif.listen import PortTaken, listen
-from motif.webhooks import TOLERANCE, SecretError, Webhook
+from motif.check import Unreadable
+from motif.commands import account, look, make, receive
+from motif.commands.options import (
+    AWAY,
+    BROKEN_PIPE,
+    ENVIRONMENT,
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
+    REFUSED,
+    UNWRITTEN,
+    USAGE,
+    Wrong,
+)
+from motif.errors import Misuse, MotifError, Refused, TrackFailed
+from motif.listen import PortTaken
+from motif.version import __version__
+from motif.webhooks import SecretError
 
-SECRET_VARIABLE: Final = "MOTIF_WEBHOOK_SECRET"  # noqa: S105 - its name, no secret
-FAILED: Final = 1
-USAGE: Final = 2
 
-_LISTEN: Final = """\
-Prints each webhook that arrives: time, whether it is verified, type, status, track and webhook-id;
-the same id once more is marked as a repeat. Answers 204, or 400 where the signature is not good.
-"""
-_VERIFY: Final = """\
-Checks one webhook that was written down: its body byte for byte, and its three headers.
-Exit code 0: verified; 1: not verified, and why; 2: the question was wrong.
-"""
+class _Command(NamedTuple):
+    add: Callable[[argparse.ArgumentParser], None]
+    help: str
+    more: str = ""
 
 
-class _Usage(Exception):
-    """What was asked cannot be done; the text says what to change."""
+_COMMANDS: Final = {
+    "submit": _Command(
+        make.add_submit,
+        "have a track made",
+        "With --wait, or -o FILE, it is followed until it has ended. Stdout gets the track's id;"
+        " with --json one object, the last that is known of the track.",
+    ),
+    "status": _Command(look.add_status, "how a track comes along"),
+    "list": _Command(look.add_list, "your tracks, newest first"),
+    "cancel": _Command(look.add_cancel, "cancel tracks"),
+    "retry": _Command(make.add_retry, "queue a failed or expired track again"),
+    "download": _Command(make.add_download, "fetch the files of a track"),
+    "delete": _Command(look.add_delete, "erase ended tracks for good"),
+    "usage": _Command(account.add_usage, "what was made and billed, day by day"),
+    "models": _Command(account.add_models, "what the models can and cost"),
+    "webhook": _Command(account.add_webhook, "status, redeliver, test"),
+    "listen": _Command(
+        receive.add_listen,
+        "print webhooks",
+        "Each webhook that arrives: time, whether it is verified, type, status, track and"
+        " webhook-id; the same id once more is marked as a repeat. Answers 204, or 400 where the"
+        " signature is not good.",
+    ),
+    "verify": _Command(
+        receive.add_verify,
+        "check one webhook",
+        "One that was written down: its body byte for byte, and its three headers.",
+    ),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code: 0 good, 1 not, 2 wrongly asked."""
-    parser = _parser()
-    options = parser.parse_args(argv)
+    """Run one command; the exit codes are those that ``motif --help`` tells."""
+    for stream in (sys.stdout, sys.stderr):  # a prompt may hold what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(argv)
     try:
-        return int(options.run(options))
-    except (_Usage, SecretError, Unreadable) as exc:
-        parser.exit(USAGE, f"motif {options.command}: {exc}\n")
-    except PortTaken as exc:
-        parser.exit(FAILED, f"motif {options.command}: {exc}\n")
+        code = int(options.run(options))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:  # whoever read our lines has gone, and so do we, without more words
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = BROKEN_PIPE
+    except MotifError as exc:
+        code = _code(exc)
+        _explain(options, exc)
+    except (Wrong, SecretError, Unreadable, PortTaken, OSError) as exc:
+        code = _local(exc)
+        _complain(options, str(exc))
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="motif", description="For users of Motif.")
+    parser = argparse.ArgumentParser(
+        prog="motif",
+        description="Text in, finished music out.",
+        epilog=f"{EXIT_CODES}\n{ENVIRONMENT}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"motif {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_listen(commands.add_parser("listen", help="print webhooks", description=_LISTEN))
-    _add_verify(commands.add_parser("verify", help="check one webhook", description=_VERIFY))
+    for name, command in _COMMANDS.items():
+        text = f"{command.help.capitalize()}. {command.more}"
+        command.add(commands.add_parser(name, help=command.help, description=text))
     return parser
 
 
-def _add_listen(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_listen)
-    parser.add_argument("--port", type=int, default=8099, help="default 8099; 0: any free one")
-    parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
-    _add_secret(parser)
-    parser.add_argument("--status", type=_status, help="answer this always, such as 500")
-    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+def _code(exc: MotifError) -> int:
+    match exc:
+        case Misuse():
+            return USAGE
+        case Refused():
+            return REFUSED
+        case TrackFailed():
+            return FAILED
+    return AWAY
 
 
-def _add_verify(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_verify)
-    _add_secret(parser)
-    parser.add_argument("--headers", metavar="FILE", help="lines Name: value, or a JSON object")
-    parser.add_argument("--id", default="", help="webhook-id, if not in a file")
-    parser.add_argument("--timestamp", default="", help="webhook-timestamp, the same")
-    parser.add_argument("--signature", default="", help="webhook-signature, the same")
-    parser.add_argument("--any-age", action="store_true", help="also what is older than 5 minutes")
-    parser.add_argument("body", nargs="?", default="-", help="file with the body; default: stdin")
+def _local(exc: Exception) -> int:
+    match exc:
+        case PortTaken():
+            return FAILED
+        case OSError():
+            return UNWRITTEN
+    return USAGE
 
 
-def _add_secret(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--secret",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help=f"whsec_... or whpk_...; may be repeated; default: {SECRET_VARIABLE}",
-    )
+def _explain(options: argparse.Namespace, exc: MotifError) -> None:
+    if getattr(options, "json", False):
+        print(json.dumps({"error": exc.as_dict()}), file=sys.stderr)
+        return
+    where = f"{exc.field}: " if exc.field and not exc.message.startswith(exc.field) else ""
+    facts = (exc.code, f"HTTP {exc.status}" if exc.status else "", exc.request_id)
+    _complain(options, f"{where}{exc.message} ({', '.join(filter(None, facts))})")
+    if exc.cure:
+        print(f"  {exc.cure}", file=sys.stderr)
 
 
-def _status(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) in range(200, 600)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no status from 200 to 599")
-    return int(text)
-
-
-def _listen(options: argparse.Namespace) -> int:
-    secrets = _secrets(options)
-    webhook = Webhook(secrets) if secrets else None
-    listen(options.host, options.port, webhook, status=options.status, as_json=options.json)
-    return 0
-
-
-def _verify(options: argparse.Namespace) -> int:
-    secrets = _secrets(options)
-    if not secrets:
-        raise _Usage(f"there is no secret: give --secret, or set {SECRET_VARIABLE}")
-    webhook = Webhook(secrets, tolerance=math.inf if options.any_age else TOLERANCE)
-    return check(webhook, _headers(options), read_body(options.body))
-
-
-def _secrets(options: argparse.Namespace) -> list[str]:
-    given: list[str] = options.secret or [os.environ.get(SECRET_VARIABLE, "")]
-    return [one for text in given for one in text.split()]
-
-
-def _headers(options: argparse.Namespace) -> Message:
-    single = {
-        "webhook-id": options.id,
-        "webhook-timestamp": options.timestamp,
-        "webhook-signature": options.signature,
-    }
-    if options.headers and not any(single.values()):
-        return read_headers(options.headers)
-    if options.headers or not all(single.values()):
-        raise _Usage("give either --headers, or all of --id, --timestamp and --signature")
-    headers = Message()
-    for name, value in single.items():
-        headers[name] = value
-    return headers
+def _complain(options: argparse.Namespace, text: str) -> None:
+    print(f"motif {options.command}: {text}", file=sys.stderr)

@@ -1,5 +1,7 @@
 import io
 import json
+import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import EntryPoint
@@ -7,15 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from motif.cli import main
+import motif
+from motif.cli import _COMMANDS, main
 from tests.support.signed import BODY, OTHER, PRIVATE, PUBLIC, SECRET, signed
 
 CLIENT = Path(__file__).parents[3] / "client"
-
-
-@pytest.fixture(autouse=True)
-def no_secret_around(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MOTIF_WEBHOOK_SECRET", raising=False)
 
 
 @pytest.fixture
@@ -110,7 +108,10 @@ def test_headers_that_are_none_are_2(text: str, tmp_path: Path) -> None:
     assert ends("--secret", SECRET, "--headers", str(tmp_path / "headers"), "-") == 2
 
 
-@pytest.mark.parametrize("command", [[], ["listen"], ["verify"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], *([name] for name in _COMMANDS), *(["webhook", name] for name in ("status", "test"))],
+)
 def test_help_helps(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([*command, "--help"])
@@ -118,8 +119,28 @@ def test_help_helps(command: list[str], capsys: pytest.CaptureFixture[str]) -> N
     assert "usage: motif" in capsys.readouterr().out
 
 
-def test_the_console_script_is_there_and_nothing_else_is_needed() -> None:
+def test_the_console_script_is_there_and_httpx_is_all_it_needs() -> None:
     project = tomllib.loads((CLIENT / "pyproject.toml").read_text())["project"]
     assert EntryPoint("motif", project["scripts"]["motif"], "console_scripts").load() is main
-    assert project["dependencies"] == []
+    assert project["dependencies"] == ["httpx>=0.28,<1"]
     assert (CLIENT / "motif" / "py.typed").exists()
+    # In the form that the build reads: what it cannot parse, it refuses.
+    (version,) = re.findall(
+        r'^__version__ = "([0-9.]+)"$', (CLIENT / "motif" / "version.py").read_text(), re.MULTILINE
+    )
+    assert version == motif.__version__
+
+
+def test_who_verifies_webhooks_needs_nothing_at_all() -> None:
+    code = (
+        "import sys; sys.modules['httpx'] = None\n"
+        "import motif.webhooks, motif.cli\n"
+        "print(motif.__version__, motif.webhooks.Webhook('whsec_' + 'A' * 32) is not None)\n"
+        "motif.cli.main(['verify', '--help'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(CLIENT)!r})\n{code}"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(f"{motif.__version__} True")

@@ -1,0 +1,1 @@
+"""The commands of ``motif``, by what they do."""
