@@ -158,6 +158,15 @@ def _commit(store: Store, seen: Snapshot[Track], track: Track) -> bool:
         provider_calls=track.provider_calls,
         billed_usd=track.result.cost_usd if track.result else 0.0,
         ended_at=track.ended_at,
+        clips=rules.clips(track.request),
+        queued_at=track.queued_at,
+        started_at=track.started_at,
+        called_at=track.called_at,
+        reckoned=track.promise.reckoned if track.promise else 0.0,
+        promise_kept=rules.kept(track),
+        day=track.debit.day,
+        billed=track.billed,
+        credit=track.debit.credit(track.billed),
     )
     try:
         store.commit(

@@ -18,6 +18,7 @@ class Model:
     price_usd: float
     quota_per_minute: int
     """Calls that a new project may make."""
+    channels: int = 2
     takes_seed: bool = True
     takes_negative_prompt: bool = True
 

@@ -58,6 +58,19 @@ class Update(Generic[T]):
     version: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Delete(Generic[T]):
+    """Remove a document that must still be at ``version``."""
+
+    collection: Collection[T]
+    id: str
+    version: datetime
+
+
+Write = Create[Any] | Update[Any] | Delete[Any]
+"""One part of a commit."""
+
+
 class Documents(Protocol):
     """Documents with versions, one by one."""
 
@@ -70,7 +83,7 @@ class Documents(Protocol):
             StoreUnavailable: no answer.
         """
 
-    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+    def commit(self, *writes: Write) -> datetime:
         """Write all or nothing; return the commit's time.
 
         Raises:
@@ -222,6 +235,13 @@ class Objects(Protocol):
 
         Raises:
             StorageUnavailable: no answer.
+        """
+
+    def purge(self, prefix: str) -> None:
+        """Delete for good every generation of all objects whose names begin with *prefix*.
+
+        Raises:
+            StorageUnavailable: no answer; some may be gone.
         """
 
 

@@ -26,6 +26,13 @@ _ANSWERS: Final[tuple[tuple[type[MotifError], int, dict[str, str]], ...]] = (
 )
 
 
+_CURES: Final[dict[int, str]] = {
+    HTTPStatus.NOT_FOUND: "GET /openapi.json lists all calls.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Use one of the methods that `Allow` names.",
+}
+"""Of what Flask itself refuses."""
+
+
 class Problem(Exception):
     """An answer that is no success; raise it anywhere below a view.
 
@@ -95,7 +102,13 @@ def _of_ours(exc: MotifError) -> Problem:
 def _of_http(exc: HTTPException) -> Problem:
     status = exc.code or 500
     code = Code.INTERNAL if status == HTTPStatus.INTERNAL_SERVER_ERROR else _word(exc.name)
-    return Problem(status, code, exc.description or exc.name, headers=dict(exc.get_headers()))
+    return Problem(
+        status,
+        code,
+        exc.description or exc.name,
+        cure=_CURES.get(status, ""),
+        headers=dict(exc.get_headers()),
+    )
 
 
 def _word(name: str) -> str:

@@ -10,8 +10,21 @@ from datetime import datetime, timedelta
 
 from shared.clock import seconds
 from shared.messages import AudioObject, TrackRequest
+from shared.models import MODELS
 from shared.timing import Timing
-from shared.track import PROGRESS, Announcement, Call, Park, Refusal, Stage, Status, Track
+from shared.track import (
+    NO_DEBIT,
+    PROGRESS,
+    Announcement,
+    Call,
+    Debit,
+    Park,
+    Promise,
+    Refusal,
+    Stage,
+    Status,
+    Track,
+)
 
 MAX_CLAIMS = 10
 """A claim that finds this many come to nothing ends the track."""
@@ -30,6 +43,8 @@ def new_track(
     fingerprint: str,
     lifetime: int,
     nonce: str = "",
+    promise: Promise | None = None,
+    debit: Debit = NO_DEBIT,
     now: datetime,
     timing: Timing,
 ) -> Track:
@@ -45,8 +60,17 @@ def new_track(
         deadline=deadline,
         lifetime_seconds=lifetime,
         run_nonce=nonce,
+        promise=promise,
+        first_promise=promise,
+        debit=debit,
+        clips_left=clips(request),
         wake_at=min(now + seconds(timing.wake), deadline),
     )
+
+
+def clips(request: TrackRequest) -> int:
+    """How many clips the track is made of."""
+    return MODELS[request.model].clips(request.duration_seconds, loop=request.loop)
 
 
 def claimed(track: Track, holder: str, now: datetime, timing: Timing) -> Track:
@@ -78,10 +102,13 @@ def called(
 ) -> Track:
     """A paid call for version *n* of *clip* is about to start."""
     others = tuple(c for c in track.calls if (c.clip, c.run, c.n) != (clip, track.run, n))
+    asked = {c.clip for c in others if c.run == track.run} | {clip}
     return replace(
         staged(track, Stage.GENERATING, now),
         calls=(*others, Call(clip=clip, run=track.run, n=n, nonce=nonce)),
         provider_calls=track.provider_calls + 1,
+        clips_left=max(0, clips(track.request) - len(asked)),
+        called_at=now,
         waits=Park.NONE,
         grant_until=None if spends_grant else track.grant_until,
     )
@@ -127,6 +154,7 @@ def staged(track: Track, stage: Stage, now: datetime) -> Track:
         stage=stage,
         started_at=track.started_at or now,
         progress=max(track.progress, PROGRESS[stage]),
+        clips_left=track.clips_left if stage is Stage.GENERATING else 0,
         sequence=track.sequence + (track.stage != stage),
     )
 
@@ -225,12 +253,20 @@ def settled(track: Track) -> Track:
     """
     hook = bool(track.request.callback_url)
     rest = all(a.published and (a.recorded or not hook) for a in track.announcements)
-    return replace(track, wake_at=track.clips_due) if rest and track.status.ended else track
+    rest = rest and track.status.ended and track.erase_until is None
+    return replace(track, wake_at=track.clips_due) if rest else track
 
 
 def clips_deleted(track: Track) -> Track:
     """The raw clips of a completed track are gone."""
     return settled(replace(track, clips_due=None))
+
+
+def kept(track: Track) -> bool | None:
+    """Whether a completed track has ended by the p90 it was promised; None: nothing to tell."""
+    if track.status is not Status.COMPLETED or track.promise is None or track.ended_at is None:
+        return None
+    return track.ended_at <= track.promise.p90
 
 
 def marked(track: Track, *, published: frozenset[str] = frozenset(), recorded: str = "") -> Track:
@@ -243,43 +279,6 @@ def marked(track: Track, *, published: frozenset[str] = frozenset(), recorded: s
             recorded=a.recorded or a.event_id == recorded,
         )
 
-    return settled(replace(track, announcements=tuple(mark(a) for a in track.announcements)))
-
-
-def retried(track: Track, nonce: str, now: datetime, timing: Timing) -> Track:
-    """The next run: clips already paid for stay, and what is still to be announced."""
-    hook = bool(track.request.callback_url)
-    pending = (a for a in track.announcements if not a.published or (hook and not a.recorded))
-    deadline = now + seconds(track.lifetime_seconds)
-    return replace(
-        track,
-        status=Status.QUEUED,
-        stage=Stage.NONE,
-        progress=0.0,
-        run=track.run + 1,
-        epoch=track.epoch + 1,
-        sequence=track.sequence + 1,
-        run_nonce=nonce,
-        announcements=tuple(pending),
-        calls=(),
-        attempts=0,
-        faults=0,
-        quota_waits=0,
-        refused_since=None,
-        park=Park.NONE,
-        not_before=None,
-        cancel_requested=False,
-        provider_calls=0,
-        waits=Park.NONE,
-        grant_until=None,
-        ready=(),
-        deadline=deadline,
-        wake_at=min(now + seconds(timing.wake), deadline),
-        wakes=0,
-        queued_at=now,
-        started_at=None,
-        ended_at=None,
-        result=None,
-        error=None,
-        expire_at=None,
-    )
+    marks = (mark(a) for a in track.announcements)
+    left = tuple(a for a in marks if not (track.erased and a.published))
+    return settled(replace(track, announcements=left))

@@ -6,7 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from shared.bucket import UNIT
 from shared.messages import AudioObject, ErrorInfo, TrackRequest, TrackRequested, TrackResult
+from shared.models import MODELS
 from shared.ports import Collection
 
 
@@ -23,7 +25,10 @@ class Status(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether this status is final (for its run)."""
-        return self not in (Status.QUEUED, Status.RUNNING)
+        return self not in OPEN
+
+
+OPEN: Final = (Status.QUEUED, Status.RUNNING)
 
 
 class Stage(StrEnum):
@@ -88,6 +93,38 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What a submit or a retry has told about when this run ends."""
+
+    position: int
+    """Tracks that were waiting before it."""
+    reckoned: float
+    """Seconds to the ending by reckoning alone; what came of such reckonings corrects the next."""
+    p50: datetime
+    p90: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debit:
+    """What a run may cost, as it was told and reserved when the run was submitted."""
+
+    day: str = ""
+    """UTC, YYYY-MM-DD: the day whose cap it counts for."""
+    quote: int = 0
+    """Millionths of a US dollar."""
+    capped: bool = False
+    """Whether the quote was taken from the cap of that day: the rest of it goes back there."""
+
+    def credit(self, billed: int) -> int:
+        """What goes back when so much was billed, in millionths."""
+        return max(0, self.quote - billed) if self.capped else 0
+
+
+NO_DEBIT: Final = Debit()
+"""Of a run that nobody has quoted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
     """One request from submit to the last announcement; times are the store's."""
 
@@ -131,6 +168,13 @@ class Track:
     refusals: tuple[Refusal, ...] = ()
     provider_calls: int = 0
     """Calls of this run that may have been paid."""
+    clips_left: int = 0
+    """Clips of this run that still need a token of the quota, as far as is known."""
+    called_at: datetime | None = None
+    """When the newest call of this run began."""
+    promise: Promise | None = None
+    first_promise: Promise | None = None
+    """Of the submit, whose answer never changes."""
 
     queued_at: datetime | None = None
     started_at: datetime | None = None
@@ -142,15 +186,36 @@ class Track:
     announcements: tuple[Announcement, ...] = ()
     run_nonce: str = ""
     """Of the submit or retry that began this run: tells its maker that it was its own."""
+    debit: Debit = NO_DEBIT
+    """Of the present run."""
     clips_due: datetime | None = None
     """When the clips of this completed track are to be deleted; None: not, or done."""
     expire_at: datetime | None = None
     """Firestore TTL: set with the ending, never before."""
+    batch_id: str = ""
+    """Of the batch that it is an item of."""
+    erased: bool = False
+    """Nobody sees it any more: this is what is left to keep its id and its objects down."""
+    erase_until: datetime | None = None
+    """Its objects are looked for once more at or after this; None: not erased, or done."""
 
     def live(self, now: datetime) -> bool:
         """Whether somebody works on it right now."""
         expires = self.lease_expires_at
         return bool(self.holder) and expires is not None and expires > now
+
+    @property
+    def quote_usd(self) -> float:
+        """The price of this run as it was told; of one from before that was kept, today's."""
+        if self.debit.quote:
+            return self.debit.quote / UNIT
+        request = self.request
+        return MODELS[request.model].quote_usd(request.duration_seconds, loop=request.loop)
+
+    @property
+    def billed(self) -> int:
+        """What the present run was billed, in millionths of a US dollar."""
+        return round(self.result.cost_usd * UNIT) if self.result else 0
 
     def command(self) -> TrackRequested:
         """The message that wakes a generator for the present run."""
@@ -167,6 +232,10 @@ class Track:
     def expired(self, now: datetime) -> bool:
         """Whether its retention is over: Firestore deletes such rows some time later."""
         return self.expire_at is not None and self.expire_at <= now
+
+    def gone(self, now: datetime) -> bool:
+        """Whether nobody may see it any more."""
+        return self.erased or self.expired(now)
 
     def usage_id(self) -> str:
         """Id of the present run's usage row, which outlives the track and its request id."""
@@ -185,6 +254,20 @@ class UsageRow:
     provider_calls: int
     billed_usd: float
     ended_at: datetime
+    clips: int = 0
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    called_at: datetime | None = None
+    reckoned: float = 0.0
+    """Seconds from queued to ended, as they were reckoned; 0: they were not."""
+    promise_kept: bool | None = None
+    """Whether it ended before the p90 it was promised; None: it was not completed."""
+    day: str = ""
+    """UTC, YYYY-MM-DD: when the run was submitted; what it cost counts for that day."""
+    billed: int = 0
+    """Millionths of a US dollar, as ``credit``: whole numbers add up exactly."""
+    credit: int = 0
+    """What went back to the cap of that day."""
 
 
 TRACKS: Final = Collection("tracks", Track)

@@ -21,10 +21,12 @@ class TrackNotMade(RuntimeError):
 class Api:
     """One client of the API at *base*; a context manager."""
 
-    def __init__(self, base: str) -> None:
-        """*base* has no trailing slash."""
+    def __init__(self, base: str, key: str = "") -> None:
+        """*base* has no trailing slash; *key*: where the API asks for one."""
         self._base = base
         self._session = requests.Session()
+        if key:  # requests does not take it along to the bucket
+            self._session.headers["Authorization"] = f"Bearer {key}"
         self._session.trust_env = False  # no proxy for our own machine
 
     def __enter__(self) -> Self:

@@ -22,7 +22,7 @@ _SECONDS: Final = 600
 def make_demo(info: Mapping[str, Any], folder: Path) -> None:
     """Have the stack of *info* make the tracks, and put them into *folder*. Raises TrackNotMade."""
     progress = Progress()
-    with Api(info["api"]) as api:
+    with Api(info["api"], info.get("api_key", "")) as api:
         urls = {
             style: api.submit({"prompt": prompt, "style": style, "tempo": tempo})
             for style, (prompt, tempo) in PROMPTS.items()

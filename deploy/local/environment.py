@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.bootstrap import ROOT
-from deploy.local.layout import Layout
+from deploy.local.layout import API_KEY, Layout
 
 _ACCOUNT: Final = "{}@motif-local.iam.gserviceaccount.com"
 _DEFAULTS: Final = {
@@ -25,12 +25,13 @@ _DEFAULTS: Final = {
     "MODEL_LABEL": "motif-sketch",  # what plays here is not Lyria, and its files say so
     "LYRIA_QUOTA_PER_MINUTE": "600",
     "CORS_ORIGINS": "*",
+    "API_AUTH": "off",
 }
 _LOOPBACK: Final = "127.0.0.0/8,::1/128,localhost"
 """Receivers of webhooks on this machine, on any port and without TLS."""
-_THREADS: Final = {"ingest": "64", "generator": "80", "notifier": "64"}
+_THREADS: Final = {"generator": "80", "notifier": "64"}
 # Cloud Run's mark, and credentials of a real project: neither has business here.
-_REMOVED: Final = ("K_SERVICE", "GOOGLE_APPLICATION_CREDENTIALS", "GUNICORN_CMD_ARGS")
+_REMOVED: Final = ("K_SERVICE", "GOOGLE_APPLICATION_CREDENTIALS", "GUNICORN_CMD_ARGS", API_KEY)
 
 
 def environment(layout: Layout, given: Mapping[str, str]) -> dict[str, str]:
@@ -41,6 +42,7 @@ def environment(layout: Layout, given: Mapping[str, str]) -> dict[str, str]:
     made = {
         "WEBHOOK_SECRET": partial(webhook_secret, layout.state / "webhook_secret"),
         "WEBHOOK_MAIN_KEYS": partial(main_key, layout.state / "webhook_main_key"),
+        "SESSION_KEYS": partial(main_key, layout.state / "session_key"),
     }
     defaults = _DEFAULTS | {
         "VERTEX_ENDPOINT": layout.url("vertex"),
@@ -49,6 +51,8 @@ def environment(layout: Layout, given: Mapping[str, str]) -> dict[str, str]:
     }
     env = {name: value for name, value in given.items() if name not in _REMOVED}
     env = env | {name: given.get(name) or default for name, default in defaults.items()}
+    if env["API_AUTH"] == "on":
+        env[API_KEY] = api_key(layout.state / "api_key")
     return env | _addresses(layout, env)
 
 
@@ -57,7 +61,7 @@ def service_environment(name: str, layout: Layout, env: Mapping[str, str]) -> di
     own = {
         "BIND": "127.0.0.1",
         "PORT": str(layout.ports[name]),
-        "THREADS": _THREADS[name],
+        "THREADS": _THREADS.get(name, ""),  # ingest has its own: INGEST_THREADS
         "PUSH_AUDIENCE": layout.url(name),
         "OPENBLAS_NUM_THREADS": "1",  # the generator's threads are its parallelism
         "MALLOC_MMAP_THRESHOLD_": str(2**20),  # clips go back to the system when they are done
@@ -73,8 +77,15 @@ def webhook_secret(file: Path) -> str:
 
 
 def main_key(file: Path) -> str:
-    """What webhook secrets are sealed under here, made once."""
+    """What webhook secrets, or sessions, are sealed under here, made once."""
     return _made_once(file, _random)
+
+
+def api_key(file: Path) -> str:
+    """The key of tenant ``local`` here, made once; ``resources`` tells Firestore of it."""
+    from services.ingest.identity.keys import new_key  # noqa: PLC0415 - most stacks have no keys
+
+    return _made_once(file, lambda: new_key("local").text)
 
 
 def _made_once(file: Path, make: Callable[[], str]) -> str:

@@ -28,7 +28,7 @@ def make_first_track(info: Mapping[str, Any], folder: Path) -> None:
     """
     callback = f"/tracks/{uuid.uuid4().hex}"
     progress = Progress()
-    with Api(info["api"]) as api:
+    with Api(info["api"], info.get("api_key", "")) as api:
         print(f"First track: {REQUEST['prompt']}", flush=True)
         url = api.submit({**REQUEST, "callback_url": info["webhook_sink"] + callback})
         try:

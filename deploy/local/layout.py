@@ -11,6 +11,8 @@ from deploy.local.bootstrap import ROOT
 from deploy.local.process import HOST
 
 STATE: Final = "MOTIF_STATE"
+API_KEY: Final = "LOCAL_API_KEY"
+"""Set where the stack's API asks for keys: one that is good."""
 
 
 def state_folder(env: Mapping[str, str]) -> Path:
@@ -76,6 +78,7 @@ class Layout:
             "prompts_bucket": env["INPUT_BUCKET"],
             "output_bucket": env["OUTPUT_BUCKET"],
             "webhook_secret": env["WEBHOOK_SECRET"],
+            **({"api_key": env[API_KEY]} if API_KEY in env else {}),
             "paid_calls": os.fspath(self.paid_calls),
             "topics": {
                 "requests": env["REQUESTS_TOPIC"],

@@ -84,6 +84,11 @@ class BucketUrls:
         self._signer = signer
         self._endpoint = os.environ.get("STORAGE_EMULATOR_HOST")
 
+    @property
+    def origin(self) -> str:
+        """Where URLs lead to: scheme and host, for those who must allow it by name."""
+        return self._endpoint or "https://storage.googleapis.com"
+
     def url(self, file: FileObject, filename: str) -> str:
         """A GET URL of exactly this generation, good for 15 minutes; see ``UrlSigner``."""
         bucket, _, name = file.uri.removeprefix("gs://").partition("/")

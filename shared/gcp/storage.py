@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 
 import requests
@@ -114,6 +115,20 @@ class BucketObjects:
             return
         except _AWAY as exc:
             raise StorageUnavailable(f"delete of {stored.name}: {type(exc).__name__}") from exc
+
+    def purge(self, prefix: str) -> None:
+        """Delete every generation below *prefix* for good; see ``Objects``."""
+        try:
+            for blob in self._bucket.list_blobs(
+                prefix=prefix, versions=True, timeout=_TIMEOUT, retry=_RETRY
+            ):
+                with suppress(NotFound):  # somebody else purges as well
+                    # A delete that names a generation leaves no noncurrent one behind.
+                    self._bucket.blob(blob.name, generation=blob.generation).delete(
+                        timeout=_TIMEOUT, retry=_RETRY
+                    )
+        except _AWAY as exc:
+            raise StorageUnavailable(f"purge of {prefix}: {type(exc).__name__}") from exc
 
 
 def _stored(blob: Blob) -> Stored:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from services.ingest.tracks import NotRetryable, Tracks
+from services.ingest.tracks.use_cases import NotRetryable, Tracks
 from shared.cures import failure
 from shared.endings import Ending, announce, end
 from shared.errors import Code, RetryableError

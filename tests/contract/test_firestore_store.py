@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.gcp.firestore import FirestoreStore
-from shared.ports import Create, Snapshot, Update
+from shared.ports import Create, Delete, Snapshot, Update
 from shared.track import TRACKS, USAGE, Status, Track, UsageRow
 from shared.webhooks import DELIVERIES
 from tests.support.deliveries import delivery
@@ -67,6 +67,19 @@ def test_update_refuses_another_version(store: FirestoreStore) -> None:
     after = store.get(TRACKS, seen.id).value
     assert after is not None
     assert after.attempts == 1
+
+
+def test_delete_refuses_another_version_and_what_is_gone(store: FirestoreStore) -> None:
+    track = new_track(store)
+    first = store.commit(Create(TRACKS, track.request_id, track))
+    second = store.commit(Update(TRACKS, track.request_id, replace(track, attempts=1), first))
+    with pytest.raises(CommitUnclear):
+        store.commit(Delete(TRACKS, track.request_id, first))
+    assert store.get(TRACKS, track.request_id).value is not None
+    store.commit(Delete(TRACKS, track.request_id, second))
+    assert store.get(TRACKS, track.request_id).version is None
+    with pytest.raises(CommitUnclear):
+        store.commit(Delete(TRACKS, track.request_id, second))
 
 
 def test_a_commit_is_all_or_nothing(store: FirestoreStore) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from services.ingest.tracks import KeyReused, NoSuchTrack, Tracks
+from services.ingest.tracks.use_cases import KeyReused, NoSuchTrack, Tracks
 from shared.track import Status
 from tests.support.api import BASE, GOOD, Api, failed, refused
 from tests.support.tracks import TIMING, Outbox, asked
@@ -20,7 +20,7 @@ def test_a_track_is_accepted_stored_and_published(public_api: Api) -> None:
     body = answer.get_json()
     own = f"{BASE}/v1/tracks/{body['request_id']}"
     assert answer.headers["Location"] == own
-    assert body.pop("created_at") < body.pop("estimated_completion")
+    assert body.pop("created_at") < body.pop("estimated_completion") < body.pop("eta")["p90"]
     assert body == {
         "request_id": body["request_id"],
         "status": "queued",

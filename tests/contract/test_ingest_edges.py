@@ -43,7 +43,7 @@ def test_answers_and_errors_can_be_read_from_any_origin(public_api: Api) -> None
         public_api.client.post("/v1/tracks", json={}, headers=headers),
         public_api.client.post("/v1/tracks", data=b"x" * 40_000, headers=headers),
         public_api.client.get("/v1/tracks/x", headers=headers),
-        public_api.client.get("/v1/tracks", headers=headers),
+        public_api.client.put("/v1/tracks", headers=headers),
         public_api.client.get("/nowhere", headers=headers),
         public_api.client.post("/", json={}, headers=headers),
     ]
@@ -79,10 +79,9 @@ def test_another_origin_gets_no_leave(listed: FlaskClient, origin: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/v1/tracks", {"POST", "OPTIONS"}),
-        ("PUT", "/v1/tracks", {"POST", "OPTIONS"}),
-        ("POST", "/v1/tracks/x", {"GET", "HEAD", "OPTIONS"}),
-        ("DELETE", "/v1/tracks/x", {"GET", "HEAD", "OPTIONS"}),
+        ("PUT", "/v1/tracks", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("POST", "/v1/tracks/x", {"GET", "HEAD", "DELETE", "OPTIONS"}),
+        ("DELETE", "/v1/models", {"GET", "HEAD", "OPTIONS"}),
         ("GET", "/v1/tracks/x/cancel", {"POST", "OPTIONS"}),
         ("GET", "/v1/tracks/x/retry", {"POST", "OPTIONS"}),
         ("POST", "/v1/tracks/x/audio.wav", {"GET", "HEAD", "OPTIONS"}),

@@ -243,7 +243,7 @@ def test_a_retry_is_estimated_and_quoted_anew(public_api: Api) -> None:
     assert again["quote_usd"] == public_api.state(request_id)["cost"]["quote_usd"] == 0.6
     estimate = datetime.fromisoformat(again["estimated_completion"])
     queued = datetime.fromisoformat(public_api.state(request_id)["timings"]["queued_at"])
-    assert estimate - queued == timedelta(seconds=90)
+    assert timedelta(0) < estimate - queued < timedelta(hours=1)
     public_api.published()
 
 

@@ -14,7 +14,7 @@ import pytest
 from deploy.local.topology import create_pubsub
 from services.generator.model import ModelUnavailable
 from services.generator.reporter import APART
-from services.ingest.tracks import Tracks
+from services.ingest.tracks.use_cases import Tracks
 from shared import live
 from shared.errors import Code, PermanentError
 from shared.gcp.pubsub import TopicPublisher

@@ -13,7 +13,7 @@ from shared import live
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.gcp.firestore import FirestoreStore
 from shared.messages import encode
-from shared.ports import Collection, Create, Snapshot, T, Update
+from shared.ports import Collection, Snapshot, T, Update, Write
 from shared.timing import Timing
 from shared.webhooks import DELIVERIES, ENDPOINTS, Delivery, State
 from tests.support.receiver import BRIEF, SCALE, Receiver, Stack, document, push, states
@@ -202,7 +202,7 @@ def test_what_is_disabled_again_is_not_released(stack: Stack, receiver: Receiver
 class Between(FirestoreStore):
     """Firestore in which something happens just before the first commit that *chosen* names."""
 
-    chosen: Callable[[Create[Any] | Update[Any]], bool]
+    chosen: Callable[[Write], bool]
     then: Callable[[], object]
 
     def __init__(self, project: str) -> None:
@@ -212,7 +212,7 @@ class Between(FirestoreStore):
         self.fired = 0
         self.finds = 0
 
-    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+    def commit(self, *writes: Write) -> datetime:
         if not self.fired and any(map(self.chosen, writes)):
             self.fired += 1
             self.then()
@@ -223,8 +223,8 @@ class Between(FirestoreStore):
         return super().find(*args, **kwargs)
 
 
-def holds(write: Create[Any] | Update[Any]) -> bool:
-    return write.collection is DELIVERIES and write.value.state is State.HELD
+def holds(write: Write) -> bool:
+    return isinstance(write, Update) and getattr(write.value, "state", None) is State.HELD
 
 
 def released(stack: Stack, url: str) -> None:
@@ -326,7 +326,7 @@ class NoEndpoints(FirestoreStore):
         self.away = True
         self.refused = 0
 
-    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+    def commit(self, *writes: Write) -> datetime:
         if self.away and any(write.collection is ENDPOINTS for write in writes):
             self.refused += 1
             raise CommitUnclear("away")

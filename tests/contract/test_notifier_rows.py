@@ -17,7 +17,7 @@ from services.notifier.delivery import LAST_TROUBLES, Answer
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.gcp.firestore import FirestoreStore
 from shared.messages import encode
-from shared.ports import Create, Snapshot, Update
+from shared.ports import Create, Snapshot, Write
 from shared.problems import Problem
 from shared.rings import RINGS, Kind, Secret, SecretRing
 from shared.vault import Vault
@@ -251,7 +251,7 @@ class LostReply(FirestoreStore):
         self.left = number
         self._done = done
 
-    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+    def commit(self, *writes: Write) -> datetime:
         self.left -= 1
         if self.left == 0 and not self._done:
             raise CommitUnclear("lost on the way there")

@@ -214,3 +214,31 @@ def test_no_answer_is_said_in_time(
 def test_a_bucket_that_is_not_there_takes_nothing(client: Client) -> None:
     with pytest.raises(StorageUnavailable, match="NotFound"):
         BucketObjects(client, "nowhere").write("a", b"x", MIME, replaces=0)
+
+
+def test_a_purge_leaves_no_generation(client: Client) -> None:
+    bucket = client.bucket(f"b-{secrets.token_hex(6)}")
+    bucket.versioning_enabled = True
+    bucket.create()
+    objects = BucketObjects(client, bucket.name)
+    for name in ("a/1", "a/2", "a/2", "ab", "b"):
+        live = objects.look(name)
+        written(objects, name, b"x", replaces=live.generation if live else 0)
+    gone = objects.look("a/1")
+    assert gone
+    objects.delete(gone)
+    for _ in range(2):
+        objects.purge("a/")
+        left = [blob.name for blob in client.list_blobs(bucket.name, versions=True)]
+        assert left == ["ab", "b"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_purge_that_is_cut_short_is_said_as_such(
+    objects: BucketObjects, spoil: Callable[..., None]
+) -> None:
+    written(objects, "a/1", b"x")
+    spoil({"status": 503}, count=100, method="DELETE")
+    with pytest.raises(StorageUnavailable):
+        objects.purge("a/")
+    assert objects.look("a/1")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.cursors import START, Cursor
+from services.ingest.edge.cursors import START, Cursor
 from shared.gcp.firestore import FirestoreStore
 from shared.ports import Create
 from shared.track import TRACKS

@@ -17,13 +17,13 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from werkzeug.test import TestResponse
 
 from services.ingest.config import LOCAL_TENANT
-from services.ingest.secrets import Secrets
+from services.ingest.webhooks.secrets import Secrets
 from services.notifier import signing
 from services.notifier.signing import Signer
 from shared.errors import CommitUnclear, RetryableError
 from shared.gcp.firestore import FirestoreStore
 from shared.logs import CloudFormatter
-from shared.ports import Create, Update
+from shared.ports import Create, Write
 from shared.rings import PUBLIC_KEYS, RINGS, Kind, PublicKey, SecretRing
 from shared.vault import Vault
 from tests.support.api import GOOD, MAIN_KEY, SECRET, Api, api, refused
@@ -308,7 +308,7 @@ class Lossy(FirestoreStore):
         super().__init__(project)
         self.left = self.lost = lost
 
-    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+    def commit(self, *writes: Write) -> datetime:
         done = super().commit(*writes)
         if self.left:
             self.left -= 1

@@ -14,7 +14,7 @@ import requests
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud.pubsub_v1 import SubscriberClient
 
-from services.ingest.catalog import STYLES
+from services.ingest.tracks.catalog import STYLES
 from tests.support.ffmpeg import decode, listen
 from tests.support.rig import Rig, Sent
 from tests.support.waiting import wait_for

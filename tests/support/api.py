@@ -84,6 +84,7 @@ class Api:
             "iam_endpoint": self.storage_url,
             "webhook_secret": SECRET,
             "webhook_main_keys": MAIN_KEY,
+            "api_auth": "off",
         }
         return Settings(**(known | changes))
 

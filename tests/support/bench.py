@@ -10,12 +10,13 @@ import soundfile
 
 from services.generator.calls import Calls
 from services.generator.clips import Clips
+from services.generator.erasing import Eraser
 from services.generator.finals import Finals
 from services.generator.handler import Generator
 from services.generator.model import Clip, ClipRequest, MusicModel
 from services.generator.quota import Quota
 from services.generator.sweeper import TrackSweeper
-from services.ingest.tracks import Tracks
+from services.ingest.tracks.use_cases import Tracks
 from shared.allowance import Allowance
 from shared.events import Delivery
 from shared.gcp.firestore import FirestoreStore
@@ -72,6 +73,7 @@ class Bench:
                 bucket, Calls(bucket, model, Quota(self.allowance, timing), timing, at_once=8)
             ),
             finals=Finals(bucket),
+            eraser=Eraser(store=self.store, prompts=self.bucket, output=bucket),
             timing=timing,
             slots=slots,
         )

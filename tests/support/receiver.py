@@ -12,8 +12,8 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from deploy.local.http import Request, Response, Server
-from services.ingest.endpoints import Endpoints
-from services.ingest.webhooks import Webhooks
+from services.ingest.webhooks.endpoints import Endpoints
+from services.ingest.webhooks.use_cases import Webhooks
 from services.notifier.dispatch import Dispatch
 from services.notifier.egress import Egress
 from services.notifier.gate import Gate
@@ -33,7 +33,7 @@ from shared.errors import Code, CommitUnclear, StoreUnavailable
 from shared.events import Delivery as Push
 from shared.gcp.firestore import FirestoreStore
 from shared.messages import encode
-from shared.ports import Collection, Create, Snapshot, T, Update
+from shared.ports import Collection, Create, Snapshot, T, Update, Write
 from shared.targets import Targets
 from shared.timing import Timing
 from shared.track import TRACKS, Status, Track
@@ -236,7 +236,7 @@ class Away(FirestoreStore):
             raise StoreUnavailable("away")
         return super().get(collection, doc_id)
 
-    def commit(self, *writes: Create[Any] | Update[Any]) -> datetime:
+    def commit(self, *writes: Write) -> datetime:
         if self.away:
             self.refused += 1
             raise CommitUnclear("away")

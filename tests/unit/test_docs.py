@@ -10,13 +10,16 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.generator.config import Settings as GeneratorSettings
-from services.ingest import catalog
 from services.ingest.config import Settings as IngestSettings
-from services.ingest.legacy import LegacyRoute
-from services.ingest.routes import TrackRoutes
-from services.ingest.secret_routes import SecretRoutes
-from services.ingest.submission import CURES, Submission
-from services.ingest.webhook_routes import WebhookRoutes
+from services.ingest.identity.routes import SessionRoutes
+from services.ingest.limits.routes import UsageRoutes
+from services.ingest.live.routes import StreamRoutes
+from services.ingest.tracks import catalog
+from services.ingest.tracks.legacy import LegacyRoute
+from services.ingest.tracks.routes import TrackRoutes
+from services.ingest.tracks.submission import CURES, Submission
+from services.ingest.webhooks.routes import WebhookRoutes
+from services.ingest.webhooks.secret_routes import SecretRoutes
 from services.notifier.config import Settings as NotifierSettings
 from shared.cures import CURES as CODE_CURES
 from shared.errors import Code
@@ -79,6 +82,9 @@ def test_every_route_is_documented() -> None:
     nothing: dict[str, Any] = dict.fromkeys(("tracks", "webhooks", "endpoints", "secrets"))
     app.register_blueprint(WebhookRoutes(**nothing, settings=settings).blueprint())
     app.register_blueprint(SecretRoutes(None).blueprint())  # type: ignore[arg-type]  # same
+    app.register_blueprint(SessionRoutes(None, proxied=False).blueprint())  # type: ignore[arg-type]  # same
+    app.register_blueprint(UsageRoutes(None).blueprint())  # type: ignore[arg-type]  # same
+    app.register_blueprint(StreamRoutes(None, None, None).blueprint())  # type: ignore[arg-type]  # same
     text = (DOCS / "api.md").read_text()
     for rule in app.url_map.iter_rules():
         if rule.endpoint == "static":

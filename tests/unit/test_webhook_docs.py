@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ingest.samples import sample
-from services.ingest.secret_routes import Rotation
+from services.ingest.webhooks.samples import sample
+from services.ingest.webhooks.secret_routes import Rotation
 from services.notifier import delivery
 from shared.endings import Ending
 from shared.messages import ENDING_TYPES, TrackEvent

@@ -14,6 +14,7 @@ from deploy.local.soundfont import SoundFontMissing, soundfont
 
 _HELP = """\
 VERTEX_LATENCY_SECONDS  time of an answer, composing included (default 2)
+VERTEX_LATENCY_SPREAD   up to such a share of it less or more, each time anew (default 0)
 VERTEX_PRERENDERED=1    one clip per style from DIR: ignores prompt and seed, for load tests
 SOUNDFONT               another .sf2 file
 """
@@ -23,6 +24,7 @@ class Settings(BaseSettings):
     """What the environment says."""
 
     vertex_latency_seconds: float = Field(2, ge=0)
+    vertex_latency_spread: float = Field(0, ge=0, le=1)
     vertex_prerendered: bool = False
 
 
@@ -50,7 +52,8 @@ def _serve(port: int, folder: Path, font: Path) -> None:
 
     settings = Settings()
     clips = Prerendered(font, folder / "clips") if settings.vertex_prerendered else Composed(font)
-    serve(Vertex(folder, clips, settings.vertex_latency_seconds), port)
+    latency, spread = settings.vertex_latency_seconds, settings.vertex_latency_spread
+    serve(Vertex(folder, clips, latency, spread), port)
 
 
 if __name__ == "__main__":

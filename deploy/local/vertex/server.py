@@ -1,6 +1,7 @@
 """`:predict` of `lyria-002` over HTTP: validate, spoil as told, compose, take the time, bill."""
 
 import json
+import random
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,12 +28,16 @@ class Vertex:
     spoiled after the audio was made. `status` and `reset` do no work and cost nothing.
     """
 
-    def __init__(self, folder: Path, clips: Clips, latency: float) -> None:
-        """Answer a good call after `latency` seconds, the time of composing included."""
+    def __init__(self, folder: Path, clips: Clips, latency: float, spread: float = 0.0) -> None:
+        """Answer a good call after `latency` seconds, the time of composing included.
+
+        `spread` (0 to 1): each time up to such a share less, or more.
+        """
         self._ledger = Ledger(folder)
         self._faults = Faults(folder, ("prompt", "seed"), ("error", "reply", "retry_after"))
         self._clips = clips
         self._latency = latency
+        self._spread = spread
 
     def __call__(self, request: Request) -> Response:
         """Answer one request."""
@@ -56,7 +61,8 @@ class Vertex:
             return ERRORS[fault["error"]].response(fault.get("retry_after"))
         spoil = REPLIES.get(fault.get("reply", ""))
         body = spoil(lambda: self._clips.wav(call)) if spoil else self._clips.reply(call)
-        time.sleep(max(0.0, start + self._latency - time.monotonic()))
+        latency = self._latency * random.uniform(1 - self._spread, 1 + self._spread)  # noqa: S311 - no secret
+        time.sleep(max(0.0, start + latency - time.monotonic()))
         self._ledger.paid(call, time.monotonic() - start)
         return Response(200, body, _JSON)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.generator.audio.encoders import ENCODERS
-from services.ingest import catalog
+from services.ingest.tracks import catalog
 from shared.messages import TrackRequest
 from shared.models import LEAST_LOOP_OVERLAP_SECONDS, MODELS, MOST_OVERLAP_SECONDS
 
@@ -39,11 +39,6 @@ def test_a_quote_is_the_price_of_the_clips(
     assert catalog.quote_usd(request(seconds, loop=loop)) == usd
 
 
-def test_an_estimate_grows_with_the_clips() -> None:
-    estimates = [catalog.estimate_seconds(request(s)) for s in (1, 32, 33, 120, 300)]
-    assert estimates == [36, 36, 42, 54, 90]
-
-
 def test_the_default_model_is_one_there_is() -> None:
     assert catalog.MODEL in MODELS
     assert request(1).model == catalog.MODEL
@@ -58,8 +53,6 @@ def test_the_documented_price_is_the_models() -> None:
     assert f"{model.quota_per_minute} per minute" in text
     assert LEAST_LOOP_OVERLAP_SECONDS == 0.5
     assert "half a second" in text
-    waits = catalog.estimate_seconds(request(300)) - catalog.estimate_seconds(request(1))
-    assert figures[-2:] == [waits / 9, catalog.estimate_seconds(request(1)) - waits / 9]
 
 
 def test_every_format_that_is_offered_can_be_made() -> None:

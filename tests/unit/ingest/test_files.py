@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from services.ingest import files
-from shared import rules
+from services.ingest.tracks import files
 from shared.cures import CURES, failure
 from shared.errors import Code
 from shared.messages import AudioObject, SideObject
 from shared.problems import Problem
+from shared.retrying import retried
 from shared.track import Status, Track
 from tests.support.messages import completed_event
 from tests.support.rules import START, TIMING, ending, new
@@ -121,7 +121,7 @@ def test_who_asks_for_what_will_never_be_is_told_what_helps(status: Status, code
 
 def test_a_track_that_runs_again_is_to_be_waited_for() -> None:
     over = ending(new(), Status.FAILED, START)
-    again = rules.retried(over, "n", START, TIMING)
+    again = retried(over, "n", START, TIMING)
     for early, late in zip(refusals(again), refusals(over), strict=True):
         assert "Wait" in early.cure
         assert "Wait" not in late.cure

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.generator.prompt import Version, seed
-from services.ingest import views
-from services.ingest.bodies import parse
+from services.ingest.edge.bodies import parse
+from services.ingest.tracks import views
 from shared import rules
 from shared.messages import TrackResult
 from shared.targets import Targets
@@ -21,7 +21,7 @@ RESULT = completed_event().result[0]
 
 
 def shown(track: Track) -> dict[str, Any]:
-    return views.detail(track, None, BASE)
+    return dict(views.detail(track, None, BASE))
 
 
 def completed(**changes: Any) -> Track:
@@ -179,6 +179,8 @@ def test_the_links_lead_to_every_file() -> None:
         "self": own,
         "cancel": f"{own}/cancel",
         "retry": f"{own}/retry",
+        "events": f"{own}/events",
+        "stream": f"{own.replace('https:', 'wss:')}/stream",
         "audio_mp3": f"{own}/audio.mp3",
         "audio_wav": f"{own}/audio.wav",
         "waveform": f"{own}/waveform",

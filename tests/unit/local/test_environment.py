@@ -16,6 +16,7 @@ from deploy.local.layout import Layout, state_folder
 from deploy.local.ports import DEFAULTS
 from services.generator.config import Settings as Generator
 from services.ingest.config import Settings as Ingest
+from services.ingest.identity.keys import key_id_of
 from services.notifier.config import Settings as Notifier
 from shared.vault import Vault
 
@@ -107,6 +108,25 @@ def test_the_main_key_is_made_once_and_is_private(layout: Layout) -> None:
     assert main_key(file) == key
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert key not in json.dumps(layout.describe(env))
+
+
+def test_a_stack_that_asks_for_keys_has_one_and_tells_it(layout: Layout) -> None:
+    env = environment(layout, {"API_AUTH": "on"})
+    info = layout.describe(env)
+
+    assert key_id_of(info["api_key"])
+    assert layout.describe(environment(layout, {"API_AUTH": "on"})) == info
+    assert stat.S_IMODE((layout.state / "api_key").stat().st_mode) == 0o600
+    assert env["SESSION_KEYS"] != env["WEBHOOK_MAIN_KEYS"]
+    assert env["SESSION_KEYS"] not in json.dumps(info)
+
+
+def test_other_stacks_have_none(layout: Layout) -> None:
+    env = environment(layout, {"LOCAL_API_KEY": "mk_of_another_stack"})
+
+    assert env["API_AUTH"] == "off"
+    assert "api_key" not in layout.describe(env)
+    assert not (layout.state / "api_key").exists()
 
 
 def test_the_description_has_what_others_rely_on(layout: Layout) -> None:

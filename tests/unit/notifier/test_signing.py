@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.ingest.drafts import draft
+from services.ingest.webhooks.drafts import draft
 from services.notifier import signing
 from shared.rings import Kind
 from shared.vault import Vault

@@ -96,3 +96,27 @@ def test_writers_are_remembered_in_order_and_not_for_ever() -> None:
     assert max(len(one.writers) for one in levels) == MEMORY
     assert [levels[i].tells_all_since("0") for i in (0, MEMORY - 1, MEMORY)] == [True, True, False]
     assert [levels[i].tells_all_since("") for i in (MEMORY - 2, MEMORY - 1)] == [True, False]
+
+
+@given(AMOUNTS, st.lists(AMOUNTS, max_size=5), AMOUNTS)
+def test_a_budget_of_another_size_has_as_much_used(depth: int, sizes: list[int], used: int) -> None:
+    level = Level(left=depth - used, at=START, depth=depth)
+    for size in sizes:
+        level = level.resized(size)
+        assert (level.left, level.depth) == (size - used, size)
+
+
+def test_a_level_from_before_depths_were_kept_has_the_present_one() -> None:
+    assert Level(left=5, at=START).resized(9) == Level(left=5, at=START, depth=9)
+
+
+@given(AMOUNTS, st.lists(st.integers(0, 10**6), max_size=9))
+def test_each_credit_counts_once(used: int, totals: list[int]) -> None:
+    depth = 10**13
+    level = Level(left=depth - used, at=START)
+    for total in totals:
+        level = level.with_credits(total, depth)
+        assert level.with_credits(total, depth) == level
+    back = max(totals, default=0)
+    assert level.left == min(depth, depth - used + back)
+    assert level.credited == back

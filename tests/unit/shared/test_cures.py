@@ -5,6 +5,7 @@ import pytest
 from shared import rules
 from shared.cures import CURES, failure
 from shared.errors import Code
+from shared.retrying import retried
 from shared.track import Status
 from tests.support.rules import START, TIMING, ending, new
 
@@ -42,7 +43,7 @@ def test_a_retry_makes_new_versions_as_the_cures_say() -> None:
     tried = new()
     for n in range(1, rules.MAX_VERSIONS + 1):
         tried = rules.refused(tried, 0, n, Code.AUDIO_SILENT)
-    again = rules.retried(ending(tried, Status.FAILED, START), "n", START, TIMING)
+    again = retried(ending(tried, Status.FAILED, START), "n", START, TIMING)
     assert {refusal.n for refusal in again.refusals} == {1, 2, 3}
     assert not rules.exhausted(again, 0, rules.MAX_VERSIONS + 1)
 
@@ -50,4 +51,4 @@ def test_a_retry_makes_new_versions_as_the_cures_say() -> None:
 def test_a_retry_gets_the_same_time_once_more_as_the_cures_say() -> None:
     over = ending(new(lifetime=60), Status.EXPIRED, START)
     later = over.deadline + (over.deadline - START)
-    assert rules.retried(over, "n", over.deadline, TIMING).deadline == later
+    assert retried(over, "n", over.deadline, TIMING).deadline == later

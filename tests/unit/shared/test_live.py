@@ -5,6 +5,7 @@ import pytest
 
 from shared import live, rules
 from shared.messages import LIVE_TYPES, event_attributes
+from shared.retrying import retried
 from shared.track import PROGRESS, Stage, Status, Track
 from shared.webhooks import LIVE_EVENTS
 from tests.support.rules import START, TIMING, claimed, ending, new
@@ -44,7 +45,7 @@ def test_the_sequence_grows_with_every_step_and_the_endings_is_the_highest() -> 
     for stage in (Stage.MASTERING, Stage.STORING):
         steps.append(rules.staged(steps[-1], stage, START))
     steps.append(ending(steps[-1], Status.FAILED, START))
-    steps.append(rules.retried(steps[-1], "n2", START, TIMING))
+    steps.append(retried(steps[-1], "n2", START, TIMING))
     sequences = [live.event(step, "progress", START).sequence for step in steps]
     assert sequences == list(range(len(steps)))
 

@@ -12,6 +12,7 @@ from shared.clock import seconds
 from shared.cures import CURES, failure
 from shared.errors import Code
 from shared.messages import AudioObject
+from shared.retrying import retried
 from shared.track import PROGRESS, Park, Stage, Status, Track
 from tests.support.rules import ENDINGS, START, TIMING, claimed, ending, new
 
@@ -248,7 +249,7 @@ def test_a_track_rests_when_all_is_said(hook: str, *, published: bool, recorded:
 
 def test_an_earlier_run_keeps_a_track_awake() -> None:
     track = ending(new(), Status.FAILED, START)
-    again = ending(rules.retried(track, "n", START, TIMING), Status.CANCELLED, START)
+    again = ending(retried(track, "n", START, TIMING), Status.CANCELLED, START)
     first, second = (a.event_id for a in again.announcements)
     assert first != second
     assert rules.marked(again, published=frozenset({second})).wake_at is not None
@@ -256,7 +257,7 @@ def test_an_earlier_run_keeps_a_track_awake() -> None:
 
 
 def test_an_open_track_never_rests() -> None:
-    track = rules.retried(ending(new(), Status.FAILED, START), "n", START, TIMING)
+    track = retried(ending(new(), Status.FAILED, START), "n", START, TIMING)
     said = rules.marked(track, published=frozenset({"r1:1:failed"}))
     assert said.announcements[0].published
     assert said.wake_at == track.wake_at
@@ -276,7 +277,7 @@ def test_a_retry_starts_afresh_and_keeps_what_was_paid() -> None:
         progress=0.8,
     )
     later = START + timedelta(days=3)
-    track = rules.retried(over, "n2", later, TIMING)
+    track = retried(over, "n2", later, TIMING)
     fresh = new()
     changed = {
         "run": 2,
@@ -297,9 +298,9 @@ def test_what_is_said_and_heard_is_forgotten_by_a_retry() -> None:
     over = ending(new(callback_url="https://x.example/h"), Status.FAILED, START)
     (said,) = over.announcements
     published = rules.marked(over, published=frozenset({said.event_id}))
-    assert rules.retried(published, "n", START, TIMING).announcements == published.announcements
+    assert retried(published, "n", START, TIMING).announcements == published.announcements
     heard = rules.marked(published, recorded=said.event_id)
-    assert rules.retried(heard, "n", START, TIMING).announcements == ()
+    assert retried(heard, "n", START, TIMING).announcements == ()
 
 
 def test_every_code_has_a_cure() -> None:
@@ -329,7 +330,7 @@ RULES: list[Callable[[Track], Track]] = [
     lambda track: rules.renewed(track, START, TIMING),
     lambda track: rules.parked(track, Park.FAULT, START, TIMING),
     lambda track: rules.moved_on(track, START, TIMING),
-    lambda track: rules.retried(track, "n", START, TIMING),
+    lambda track: retried(track, "n", START, TIMING),
 ]
 
 
@@ -394,7 +395,7 @@ def test_ready_files_are_listed_once_and_gone_with_the_next_run() -> None:
     assert [(a.format, a.generation) for a in track.ready] == [("mp3", 1), ("wav", 2)]
     failed = ending(track, Status.FAILED, START)
     assert (failed.ready, failed.grant_until, failed.clips_due) == ((), None, None)
-    assert rules.retried(failed, "n", START, TIMING).ready == ()
+    assert retried(failed, "n", START, TIMING).ready == ()
 
 
 def audio(name: str, *, generation: int = 1) -> AudioObject:

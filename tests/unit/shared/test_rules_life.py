@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from shared import rules, turns
 from shared.clock import seconds
+from shared.retrying import retried
 from shared.track import Park, Stage, Status, Track
 from tests.support.rules import ENDINGS, START, TIMING, ending, new
 
@@ -122,7 +123,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.track.status in {Status.FAILED, Status.EXPIRED})
     @rule()
     def retry(self) -> None:
-        self.then(rules.retried(self.track, "n", self.now, TIMING))
+        self.then(retried(self.track, "n", self.now, TIMING))
 
     @precondition(lambda self: bool(self.track.announcements))
     @rule(at=st.integers(0, 9), recorded=st.booleans())
