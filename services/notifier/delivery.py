@@ -138,7 +138,7 @@ def troubled(row: Delivery, now: datetime, *, scale: float, jitter: float) -> De
     its POST may have gone out.
     """
     first, most = TROUBLE_BACKOFF
-    pause = min(first * 2.0 ** min(row.troubles, 16), most) * scale * (1 + JITTER * jitter)
+    pause = min(first * 2.0 ** min(row.troubles, 16) * (1 + JITTER * jitter), most) * scale
     at = now + seconds(pause)
     starts = row.starts - row.live(now)
     free = replace(_free(row), starts=starts, troubles=row.troubles + 1, wake_at=at)
@@ -186,8 +186,10 @@ def _closed(row: Delivery, attempt: Attempt) -> Delivery:
 
 def _over(row: Delivery, state: State, now: datetime) -> Delivery:
     expires = row.expire_at or now + RETENTION
+    # Whoever asked for one more attempt meanwhile has been told that it comes.
+    wish = None if state is State.DELIVERED else row.redeliver_at
     return replace(
-        row, state=state, next_at=None, redeliver_at=None, wake_at=None, expire_at=expires
+        row, state=state, next_at=None, redeliver_at=wish, wake_at=wish, expire_at=expires
     )
 
 

@@ -29,11 +29,6 @@ class _Way:
     endpoint: Snapshot[Endpoint]
     keys: signing.Keys
 
-    def open_to(self, row: Delivery) -> bool:
-        """Whether *row* may go there: a disabled endpoint gets what somebody asks for, only."""
-        endpoint = self.endpoint.value
-        return endpoint is None or endpoint.disabled_at is None or not _scheduled(row)
-
 
 class Sender:
     """Makes attempts; thread-safe, one per process."""
@@ -72,12 +67,16 @@ class Sender:
         """Send what is not recorded; *row* exists only here. Nothing when there is no way now."""
         with log_context(track=row.request_id, tenant=row.tenant, webhook_id=row.webhook_id):
             try:
-                way = self._way(row)
-            except RetryableError as exc:
-                log.warning("no way to send", extra={"code": exc.code})
-                return
-            if way.open_to(row) and self._posted(row, way, self._rows.now()).gone:
-                self._health.failed(row, way.endpoint, gone=True)
+                self._once(row)
+            except RetryableError as exc:  # raised on, the message comes again, and so a POST
+                log.warning("no way to send, or to note a 410", extra={"code": exc.code})
+
+    def _once(self, row: Delivery) -> None:
+        endpoint = self._health.look(row.endpoint_id)
+        if _is_open(endpoint.value, row):
+            way = _Way(endpoint, self._signer.keys(row.tenant))
+            if self._posted(row, way, self._rows.now()).gone:
+                self._health.failed(row, endpoint, gone=True)
 
     def _pause(self, row: Delivery | None) -> float | None:
         now = self._rows.now()
@@ -86,24 +85,22 @@ class Sender:
         return max(0.0, (row.wake_at - now).total_seconds())
 
     def _attempted(self, seen: Snapshot[Delivery], row: Delivery) -> Snapshot[Delivery]:
+        endpoint = self._health.look(row.endpoint_id)
+        if not _is_open(endpoint.value, row):
+            return self._rows.hold(seen, endpoint)
         try:
-            way = self._way(row)
+            way = _Way(endpoint, self._signer.keys(row.tenant))
         except StoreUnavailable:
             raise
         except RetryableError as exc:
             log.warning("no way to send", extra={"code": exc.code})
             return self._rows.trouble(seen)
-        if not way.open_to(row):
-            return self._rows.hold(seen, way.endpoint)
         holder = uuid.uuid4().hex
         taken = self._rows.take(seen, holder)
         if taken.value is None or taken.value.holder != holder:
             return taken
         failpoint("after_take_attempt", row.request_id)
         return self._made(taken, taken.value, way)
-
-    def _way(self, row: Delivery) -> _Way:
-        return _Way(self._health.look(row.endpoint_id), self._signer.keys(row.tenant))
 
     def _made(self, taken: Snapshot[Delivery], row: Delivery, way: _Way) -> Snapshot[Delivery]:
         started_at = self._rows.now()
@@ -146,3 +143,8 @@ class Sender:
 def _scheduled(row: Delivery) -> bool:
     """Whether the attempt is one of the schedule: only such count for the endpoint's health."""
     return row.redeliver_at is None and not row.once
+
+
+def _is_open(endpoint: Endpoint | None, row: Delivery) -> bool:
+    """Whether *row* may go there: a disabled endpoint gets what somebody asks for, only."""
+    return endpoint is None or endpoint.disabled_at is None or not _scheduled(row)

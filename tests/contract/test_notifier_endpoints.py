@@ -16,7 +16,16 @@ from shared.messages import encode
 from shared.ports import Collection, Snapshot, T, Update, Write
 from shared.timing import Timing
 from shared.webhooks import DELIVERIES, ENDPOINTS, Delivery, State
-from tests.support.receiver import BRIEF, SCALE, Receiver, Stack, document, push, states
+from tests.support.receiver import (
+    BRIEF,
+    SCALE,
+    Away,
+    Receiver,
+    Stack,
+    document,
+    push,
+    states,
+)
 from tests.support.tracks import stored_track
 from tests.support.waiting import wait_for
 
@@ -101,6 +110,25 @@ def test_a_live_event_that_is_answered_410_disables_the_endpoint(
         stack.notifier.handle(push(encode(told)))
     assert stack.endpoint(receiver.hook).reason == "gone"
     assert len(receiver.posts) == 1
+
+
+def test_a_live_event_is_sent_once_also_when_its_410_cannot_be_noted(
+    stack: Stack, receiver: Receiver, project: str
+) -> None:
+    away = Away(project)
+    stack = Stack(away)
+    receiver.statuses = [410]
+    request_id = stored_track(away, callback_url=receiver.hook, callback_events=("track.running",))
+    told = live.event(document(stack.store, request_id), "running", stack.now())
+
+    def leave() -> None:
+        away.away = True
+
+    receiver.on_post = leave
+    stack.notifier.handle(push(encode(told)))
+    assert away.refused
+    assert len(receiver.posts) == 1
+    away.close()
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(seconds=30)])

@@ -525,3 +525,27 @@ def test_a_redelivery_is_not_used_up_by_starts_of_the_schedule(
     assert told == [("no_result", 0, False), ("", 200, True)]
     assert (after.state, after.redeliver_at, after.failed) == (State.DELIVERED, None, 1)
     assert len(receiver.posts) == 1
+
+
+@pytest.mark.parametrize("last", [{"failed": 9}, {"once": True}], ids=str)
+def test_a_redelivery_outlives_the_last_start_of_the_schedule(
+    stack: Stack, receiver: Receiver, last: dict[str, Any]
+) -> None:
+    lapsed = stack.now() - timedelta(seconds=1)
+    row = stack.planned(receiver.hook, starts=2, holder="dead", lease_expires_at=lapsed, **last)
+    stack.redeliver(row)
+    after = stack.row(row.webhook_id)
+    assert [(a.code, a.redelivery) for a in after.attempts] == [("no_result", False), ("", True)]
+    assert (after.state, len(receiver.posts)) == (State.DELIVERED, 1)
+
+
+def test_a_disabled_endpoint_holds_what_could_not_be_signed_either(
+    stack: Stack, receiver: Receiver
+) -> None:
+    unsigned = Stack(stack.store, secret="")
+    unsigned.known(receiver.hook, disabled_at=unsigned.now(), reason="gone")
+    old = unsigned.now() - WHOLE - timedelta(seconds=1)
+    row = unsigned.planned(receiver.hook, since=old, troubles=LAST_TROUBLES)
+    unsigned.wake(row)
+    held = unsigned.row(row.webhook_id)
+    assert (held.state, held.wake_at, held.attempts) == (State.HELD, None, ())
