@@ -47,6 +47,8 @@ def test_a_track_is_accepted_stored_and_published(public_api: Api) -> None:
             "self": own,
             "cancel": f"{own}/cancel",
             "retry": f"{own}/retry",
+            "events": f"{own}/events",
+            "stream": f"{own.replace('https', 'wss', 1)}/stream",
             "audio_wav": f"{own}/audio.wav",
             "waveform": f"{own}/waveform",
             "spectrogram": f"{own}/spectrogram",

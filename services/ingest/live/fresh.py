@@ -39,7 +39,9 @@ class Fresh(Generic[T]):
                 return self._value
             if self._looking is None:
                 self._looking, self._began = threading.Event(), now
-                threading.Thread(target=self._renew, args=(self._looking,), daemon=True).start()
+                threading.Thread(
+                    target=self._renew, args=(self._looking,), name="look", daemon=True
+                ).start()
             looking, left = self._looking, self._began + self._patience - now
         looking.wait(max(0.0, left))
         return self._value
