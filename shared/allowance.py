@@ -153,14 +153,15 @@ class Allowance:
     def _reserve(self, missing: int, leave: int) -> int:
         """Hold a block of at least *missing* more, if it is there; return what is left then."""
         tried: dict[str, int] = {}
-        for seen, found in self._looked():
-            level = found if self._per_second else found.resized(self._depth)
+        depth = self._depth  # one and the same from look to write, whoever resizes meanwhile
+        for seen, found in self._looked(depth):
+            level = found if self._per_second else found.resized(depth)
             # A lost answer, understood. What is ours and no longer named counts as used.
             if ours := sum(size for nonce, size in tried.items() if nonce in level.writers):
                 self._held += ours
                 return level.left
             if level.left < missing + leave:
-                level = self._with_credits(level)
+                level = self._with_credits(level, depth)
             if level.left < missing + leave:
                 return level.left
             size = missing
@@ -169,23 +170,23 @@ class Allowance:
                 size = block(missing, recent, level.left - leave)
             nonce = uuid.uuid4().hex
             tried[nonce] = size
-            after = level.written(nonce, -size, self._depth)
+            after = level.written(nonce, -size, depth)
             if self._wrote(seen, after):
                 self._held += size
                 return after.left
         raise StoreUnavailable("an allowance found no quiet moment")
 
-    def _with_credits(self, level: Level) -> Level:
+    def _with_credits(self, level: Level, depth: int) -> Level:
         """Written with the reservation, each credit once, however many look at the same time."""
         if self._returned is None:
             return level
-        return level.with_credits(self._returned(), self._depth)
+        return level.with_credits(self._returned(), depth)
 
     def _put_back(self, rest: int) -> bool:
         """Put *rest* back once; False when it is not back, or nobody can tell."""
         nonce = uuid.uuid4().hex
         newest: str | None = None
-        for seen, level in self._looked():
+        for seen, level in self._looked(self._depth):
             if nonce in level.writers:
                 return True
             if newest is not None and not level.tells_all_since(newest):
@@ -197,7 +198,7 @@ class Allowance:
                 return True
         return False
 
-    def _looked(self) -> Iterator[tuple[Snapshot[Level], Level]]:
+    def _looked(self, depth: int) -> Iterator[tuple[Snapshot[Level], Level]]:
         """The document as it is, and filled up to now: some times over, with growing pauses.
 
         Raises:
@@ -208,10 +209,10 @@ class Allowance:
                 longest = min(_LONGEST_PAUSE, _PAUSE * 2**count)
                 time.sleep(random.uniform(0, longest))  # noqa: S311 - it keeps rivals apart
             seen = self._store.get(ALLOWANCES, self._name)
-            level = seen.value or Level(left=self._depth, at=seen.read_at)
+            level = seen.value or Level(left=depth, at=seen.read_at)
             level = replace(level, expire_at=self._expire_at)
             if self._per_second:
-                level = level.filled(seen.read_at, self._depth, self._per_second)
+                level = level.filled(seen.read_at, depth, self._per_second)
             yield seen, level
 
     def _wrote(self, seen: Snapshot[Level], level: Level) -> bool:

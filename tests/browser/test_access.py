@@ -1,3 +1,5 @@
+from functools import partial
+
 """Usable by everybody: axe-core's rules, the keyboard alone, a phone, both themes."""
 
 from importlib.resources import files
@@ -38,6 +40,22 @@ def test_axe_finds_nothing(studio: Studio, scheme: Literal["light", "dark"]) -> 
     assert violations(studio) == [], "finished, with a refused form"
     studio.act("Delete").click()
     assert violations(studio) == [], "a question"
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (800, 800), (360, 740)])
+def test_what_is_said_of_a_field_can_be_seen(
+    chromium: Browser, rig: Rig, size: tuple[int, int]
+) -> None:
+    with opened(chromium, rig, viewport={"width": size[0], "height": size[1]}) as studio:
+        studio.expected.add("status of 400 ")
+        studio.page.get_by_text("More", exact=True).click()
+        studio.page.get_by_label("Costs at most").fill("0.01")
+        studio.compose("Slow rain over a harbour")
+        expect(studio.page.locator("#limit-error")).not_to_be_empty()
+        on_top = """e => { const { left, top, bottom } = e.getBoundingClientRect();
+            return document.elementFromPoint(left + 5, (top + bottom) / 2) === e }"""
+        for place in ("#limit", "#limit-error"):
+            wait_for(partial(studio.page.locator(place).evaluate, on_top))
 
 
 def test_the_switch_outlives_a_reload(studio: Studio) -> None:

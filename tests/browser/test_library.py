@@ -48,3 +48,22 @@ def test_what_others_submit_appears_while_something_is_made(studio: Studio, rig:
     other = rig.submit(prompt="From another desk, meanwhile").id
     expect(studio.row(other)).to_contain_text("From another desk")
     rig.post(studio.opened, "cancel")
+
+
+def test_what_is_composed_here_stands_on_top(studio: Studio, many: list[str]) -> None:
+    page = studio.page
+    made = []
+    for number in range(3):
+        studio.compose(f"The composition of number {number}", seconds=2)
+        expect(page.locator("#now-title")).to_have_text(f"The composition of number {number}")
+        studio.is_now("Finished")
+        made.append(studio.opened)
+    ids = "rows => rows.map(row => row.dataset.id)"
+    rows = page.locator("#rows .row")
+    assert rows.evaluate_all(ids)[:3] == made[::-1]
+    before = rows.count()
+    page.get_by_role("button", name="Older tracks").click()
+    expect(rows.nth(before).locator(".row-open")).to_be_focused()
+    page.reload()
+    expect(page.locator("#rows")).to_have_attribute("aria-busy", "false")
+    assert rows.evaluate_all(ids)[:3] == made[::-1]

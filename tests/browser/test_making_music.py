@@ -154,3 +154,15 @@ def test_what_was_deleted_is_gone(studio: Studio, rig: Rig) -> None:
     expect(studio.page.locator("#now-empty")).to_be_visible()
     answer = rig.http.get(f"{rig.info['api']}/v1/tracks/{track_id}", timeout=30)
     assert answer.status_code == 404
+
+
+def test_lines_of_a_prompt_are_one(studio: Studio, rig: Rig) -> None:
+    prompt = studio.page.get_by_label("Prompt")
+    prompt.fill("A slow waltz,")
+    prompt.press("End")
+    prompt.press("Enter")
+    prompt.press_sequentially("then silence")
+    expect(studio.page.locator("#prompt-count")).to_have_text("26 / 500")
+    studio.send.click()
+    studio.is_now("Finished")
+    assert rig.get(studio.opened)["parameters"]["prompt"] == "A slow waltz, then silence"

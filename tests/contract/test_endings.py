@@ -3,12 +3,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
-from services.ingest.tracks.use_cases import NotRetryable, Tracks
+from services.ingest.tracks.asked import NotRetryable
+from services.ingest.tracks.use_cases import Tracks
 from shared.cures import failure
 from shared.endings import Ending, announce, end
 from shared.errors import Code, RetryableError
@@ -198,3 +200,18 @@ def test_one_waiter_too_many_gets_an_answer_at_once(store: FirestoreStore) -> No
     began = time.monotonic()
     assert use_cases.wait("local", request_id, 30).value is not None
     assert time.monotonic() - began < 10
+
+
+def test_a_track_whose_endings_nobody_was_told_of_runs_again_later(store: FirestoreStore) -> None:
+    """A document ends at 1 MiB: one that is too long could neither run nor end any more."""
+    outbox = Outbox()
+    tracks = Tracks(store=store, requests=outbox, events=outbox, progress=outbox, timing=TIMING)
+    metadata = {f"k{number}": "\N{GRINNING FACE}" * 480 for number in range(16)}
+    request_id = stored_track(store, metadata=metadata, callback_url="https://example.com/hook")
+    error = failure(Code.INTERNAL, "")
+    with suppress(RetryableError):
+        while finish(store, request_id, Ending(Status.FAILED, error=error)):
+            tracks.retry("local", request_id)
+    left = document(store, request_id)
+    assert left.status is Status.FAILED, "it has ended, as every run must be able to"
+    assert left.run > 10

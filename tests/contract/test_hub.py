@@ -196,3 +196,30 @@ def test_a_wake_is_answered_once(store: Breakable) -> None:
         begun = time.monotonic()
         assert watch.next(0.3) is None
         assert time.monotonic() - begun >= 0.3
+
+
+@pytest.mark.parametrize("listeners", [0, 64])
+def test_nobody_sees_what_is_left_of_an_erased_track(store: Breakable, listeners: int) -> None:
+    track_id = stored_track(store)
+    hub = Hub(store, heartbeat=HEARTBEAT, most=listeners)
+    with hub.watch(store.get(TRACKS, track_id)) as watch:
+        assert watch.next(5)
+        change(store, track_id, status=Status.CANCELLED, erased=True)
+        with pytest.raises(Deleted):
+            awaited(watch, lambda track: track.erased)
+
+
+def test_a_listener_that_cannot_be_opened_takes_no_place(
+    store: Breakable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, seen = Hub(store, most=1), store.get(TRACKS, stored_track(store))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no more threads")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "watch", broken)
+        with pytest.raises(RuntimeError), hub.watch(seen):
+            pass
+    with hub.watch(seen):
+        assert hub.listeners == len(store.opened) == 1

@@ -112,7 +112,9 @@ def test_the_cookie_gives_neither_key_nor_token_away(browser: Browser, key: NewK
         assert secret not in browser.cookie
 
 
-@pytest.mark.parametrize("text", ["", "mk_", "mk_test_" + "0" * 16 + "_" + "a" * 52, "x" * 9000])
+@pytest.mark.parametrize(
+    "text", ["", "mk_", "mk_test_" + "0" * 16 + "_" + "a" * 52, "x" * 9000, "\ud800"]
+)
 def test_what_is_no_key_opens_none(keyed: Keyed, text: str) -> None:
     answer = Keyed(keyed.api).client().post(SESSION, json={"key": text})
     refused(answer, 401, "unauthenticated")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from services.ingest.tracks.use_cases import KeyReused, NoSuchTrack, Tracks
+from services.ingest.tracks.asked import KeyReused, NoSuchTrack
+from services.ingest.tracks.use_cases import Tracks
 from shared.track import Status
 from tests.support.api import BASE, GOOD, Api, failed, refused
 from tests.support.tracks import TIMING, Outbox, asked

@@ -123,6 +123,25 @@ def test_a_place_that_was_not_used_is_free_again() -> None:
     assert places.take(4), "it was in no count, but the next count is the truth"
 
 
+def test_a_crowd_waits_for_a_count_that_fails_at_most_twice() -> None:
+    counts = []
+
+    def count() -> int:
+        counts.append(1)
+        time.sleep(0.2)
+        raise StoreUnavailable("away")
+
+    places = Places(count)
+
+    def take(_: int) -> None:
+        with pytest.raises(StoreUnavailable):
+            places.take(4)
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(take, range(20)))
+    assert len(counts) <= 3
+
+
 # Requests a minute.
 
 
@@ -199,3 +218,6 @@ def test_a_store_that_is_away_stops_nobody(monkeypatch: pytest.MonkeyPatch, proj
             away.get(ALLOWANCES, "requests-acme")
         rate = Rate(away, "acme", 20)
         assert all(rate.take().admitted for _ in range(5))
+        slow, before = Rate(away, "acme", 10), time.monotonic()  # a block of one
+        assert all(slow.take().admitted for _ in range(20))
+        assert time.monotonic() - before < 2, "one look, not twenty"

@@ -3,9 +3,9 @@
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -18,6 +18,9 @@ from werkzeug.test import TestResponse
 
 from services.ingest.identity.callers import Caller
 from services.ingest.limits.admission import Limits
+from services.ingest.tracks.asked import NotRetryable, WasErased
+from services.ingest.tracks.asked import keyed as keyed_id
+from services.ingest.tracks.erasing import Erasing
 from services.ingest.tracks.use_cases import Tracks
 from services.ingest.webhooks.secrets import Secrets
 from shared.allowance import ALLOWANCES
@@ -27,9 +30,10 @@ from shared.endings import Ending, end
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.gcp.firestore import FirestoreStore
 from shared.ports import Collection, Create, Snapshot, T
+from shared.problems import Problem
 from shared.spend import CapReached, Run, Spend
 from shared.tenants import Limits as Allowed
-from shared.track import TRACKS, USAGE, Status
+from shared.track import OPEN, TRACKS, USAGE, Status
 from shared.vault import Vault
 from tests.support.api import GOOD, MAIN_KEY, SECRET, Api, failed, refused
 from tests.support.keyed import SESSION_KEY, Keyed
@@ -386,3 +390,57 @@ def test_a_submit_whose_commit_is_in_doubt_stays_debited_if_it_is_there(project:
         limits.submit(who, asked(), lambda _: None)
         with pytest.raises(Exception, match="more than is left"):
             limits.submit(who, asked(), lambda _: None)
+
+
+class GapStore(FirestoreStore):
+    """The real store; the reply to its next commit of a track is lost, after something happens."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def commit(self, *writes: Any) -> datetime:
+        time = super().commit(*writes)
+        if self.meanwhile is not None and writes[0].collection is TRACKS:
+            happens, self.meanwhile = self.meanwhile, None
+            happens()
+            raise CommitUnclear("lost")
+        return time
+
+
+def failed_run(store: FirestoreStore, request_id: str) -> None:
+    ended(store, request_id, Status.FAILED)
+
+
+@pytest.mark.parametrize("how", ["erased", "retried", "submitted and retried"])
+def test_a_debit_of_a_run_that_is_over_before_its_maker_looks_is_not_undone(
+    project: str, how: str
+) -> None:
+    cap = Caller("local", Allowed(daily_cap_usd=4 * QUOTE))
+    with closing(GapStore(project)) as store:
+        store.get(TRACKS, "none")
+        outbox = Outbox()
+        tracks = Tracks(store=store, requests=outbox, events=outbox, progress=outbox, timing=TIMING)
+        secrets = Secrets(store=store, vault=Vault(MAIN_KEY), default=SECRET)
+        limits, other = Limits(tracks, store, secrets), Limits(tracks, store, secrets)
+        request_id = str(keyed_id("local", "k"))
+
+        def again() -> None:
+            failed_run(store, request_id)
+            other.retry(cap, request_id)
+
+        def erase() -> None:
+            tracks.cancel("local", request_id)
+            Erasing(store=store, requests=outbox, timing=TIMING).erase("local", request_id)
+
+        if how == "retried":
+            limits.submit(cap, asked("k"), lambda _: None)
+            failed_run(store, request_id)
+        store.meanwhile = erase if how == "erased" else again
+        with suppress(WasErased, NotRetryable):
+            if how == "retried":
+                limits.retry(cap, request_id)
+            else:
+                limits.submit(cap, asked("k"), lambda _: None)
+        with suppress(Problem):
+            while True:
+                limits.submit(cap, asked(), lambda _: None)
+        assert store.count(TRACKS, {"tenant": "local", "status": OPEN}) == 4

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.tracks.use_cases import keyed
+from services.ingest.tracks.asked import keyed
 from tests.faults.conftest import SCALE
 from tests.support.rig import Rig
 from tests.support.rigs import FAST, running_rig

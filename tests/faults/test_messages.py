@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from services.ingest.tracks.use_cases import keyed
+from services.ingest.tracks.asked import keyed
 from tests.support.rig import Rig
 from tests.support.waiting import wait_for
 

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from services.ingest.tracks.use_cases import Asked
+from services.ingest.tracks.asked import Asked
 from shared import rules
 from shared.gcp.firestore import FirestoreStore
 from shared.messages import Message, TrackRequest

@@ -83,7 +83,7 @@ def add_download(parser: argparse.ArgumentParser) -> None:
 def _submit(options: argparse.Namespace) -> int:
     places = opts.outputs(options)
     fields = fields_of(options, places.values())
-    prompt = sys.stdin.read().strip() if options.prompt == "-" else options.prompt
+    prompt = " ".join(sys.stdin.read().split()) if options.prompt == "-" else options.prompt
     key = options.idempotency_key or str(uuid.uuid4())
     with opts.connect(options) as client:
         try:

@@ -60,7 +60,7 @@ def key_id_of(text: str) -> str:
 
 def digest(text: str) -> str:
     """What is stored of a key. A slow hash guards guessable secrets; these are random."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 class Keys:

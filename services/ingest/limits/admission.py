@@ -13,14 +13,8 @@ from services.ingest.identity.callers import Caller
 from services.ingest.limits.places import Places
 from services.ingest.limits.singly import Singly
 from services.ingest.tracks import catalog
-from services.ingest.tracks.use_cases import (
-    Asked,
-    KeyReused,
-    NoSuchTrack,
-    NotRetryable,
-    Tracks,
-    WasErased,
-)
+from services.ingest.tracks.asked import Asked, KeyReused, MovedOn, NotRetryable
+from services.ingest.tracks.use_cases import Tracks
 from services.ingest.webhooks.secrets import Secrets
 from shared.messages import TrackRequest
 from shared.ports import Store
@@ -33,8 +27,9 @@ Check = Callable[[TrackRequest], None]
 _TENANTS: Final = 1000
 _RETRY_AFTER: Final = 10
 """Seconds, for a place among the open tracks: about half the time that a track takes."""
-_CERTAIN: Final = (Problem, KeyReused, WasErased, NotRetryable, NoSuchTrack)
-"""What a use case raises when it has certainly not committed anything."""
+_CERTAIN: Final = (Problem, KeyReused, NotRetryable)
+"""What a use case raises when it has certainly not committed anything, whatever it took before:
+between a commit whose reply is lost and the next look, a run may end, and the track go on."""
 
 
 class Limits:
@@ -124,7 +119,7 @@ class _Admission:
 
     def keep(self, track: Track) -> None:
         """Say which track the answer is about: what was taken stays taken if it was for this."""
-        self._kept = self._run is not None and self._run.nonce == track.run_nonce
+        self._kept = self._run is not None and self._run.may_be_in(track)
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +127,8 @@ class _Admission:
     def __exit__(
         self, _: type[BaseException] | None, exc: BaseException | None, __: TracebackType | None
     ) -> None:
-        doubtful = exc is not None and not isinstance(exc, _CERTAIN)
+        certain = isinstance(exc, _CERTAIN) and not isinstance(exc, MovedOn)
+        doubtful = exc is not None and not certain
         if self._placed:
             self._places.settle(opened=self._kept or doubtful)
         if self._run is None or self._debit is None or self._kept:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from shared.errors import StoreUnavailable
+
 _FRESH: Final = 1.0
 """Seconds that a count is good for: what other instances accept in this time is not seen."""
 
@@ -23,6 +25,8 @@ class Places:
         self._counted = 0
         self._at = -_FRESH
         self._counts = 0
+        self._away = False
+        """Whether the last count came to nothing."""
         self._pending = 0
         """Places of tracks that are not committed yet."""
         self._since = 0
@@ -36,7 +40,10 @@ class Places:
         """
         counts = self._counts
         with self._lock:
-            # A count that began after the caller came is as good as one of its own.
+            # A count that began after the caller came is as good as one of its own: a crowd asks
+            # once, also when the store does not answer.
+            if counts != self._counts and self._away:
+                raise StoreUnavailable("open tracks could not be counted a moment ago")
             if counts == self._counts and (self._stale() or self._open() >= limit):
                 self._recount()
             if self._open() >= limit:
@@ -60,6 +67,8 @@ class Places:
 
     def _recount(self) -> None:
         at = time.monotonic()
-        self._counted = self._count()
-        self._at, self._since = at, self._pending
         self._counts += 1
+        self._away = True
+        self._counted = self._count()
+        self._away = False
+        self._at, self._since = at, self._pending

@@ -23,6 +23,8 @@ from shared.recent import Recent
 _TENANTS: Final = 1000
 _MINUTE: Final = 60
 _SHARE: Final = 10
+_LENT_SECONDS: Final = 5.0
+"""So long after a look that came to nothing nobody waits for another."""
 _EXTENSION: Final = "motif-rates"
 
 
@@ -62,6 +64,7 @@ class Rate:
         )
         self._lock = threading.Lock()
         self._held = 0
+        self._lent_until = 0.0
         self._looked_at = self._next_look = time.monotonic()
 
     def take(self) -> Standing:
@@ -77,10 +80,12 @@ class Rate:
             return Standing(self._per_minute, self._remaining(now), wait, admitted=True)
 
     def _look(self, now: float) -> None:
-        try:
-            wait = self._bucket.take(self._block)
-        except StoreUnavailable:
-            wait = 0  # a limit must not be what takes the service down
+        wait = 0.0
+        if now >= self._lent_until:
+            try:
+                wait = self._bucket.take(self._block)
+            except StoreUnavailable:  # a limit must not be what takes the service down
+                self._lent_until = time.monotonic() + _LENT_SECONDS
         self._looked_at = now
         self._next_look = now + wait
         self._held = 0 if wait else self._block

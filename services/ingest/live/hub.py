@@ -156,7 +156,12 @@ class Hub:
     def _listen(self, topic: Topic) -> None:
         with topic.listener:
             if topic.close is None and self._allowed():
-                topic.close = self._store.watch(TRACKS, topic.newest.seen.id, topic.tell)
+                try:
+                    topic.close = self._store.watch(TRACKS, topic.newest.seen.id, topic.tell)
+                except BaseException:
+                    with self._lock:
+                        self._listeners -= 1
+                    raise
                 topic.pace(self._heartbeat)
 
     def _deafen(self, topic: Topic) -> None:

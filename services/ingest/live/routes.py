@@ -14,9 +14,10 @@ from services.ingest.live import sockets, sse
 from services.ingest.live.streams import Stream, Streams, TooManyStreams, over
 from services.ingest.live.topics import Body
 from services.ingest.tracks import views
+from services.ingest.tracks.asked import NoSuchTrack
 from services.ingest.tracks.details import Details
 from services.ingest.tracks.routes import checked_id, no_such_track
-from services.ingest.tracks.use_cases import NoSuchTrack, Tracks
+from services.ingest.tracks.use_cases import Tracks
 from shared.errors import RetryableError
 from shared.ports import Snapshot
 from shared.problems import RETRY_AFTER, Problem

@@ -58,6 +58,9 @@ class Topic:
 
     def tell(self, seen: Snapshot[Track], *, looked: bool = False) -> None:
         """Take in what a listener told, or a look saw; never blocks, never goes back."""
+        if seen.value is not None and seen.value.erased:
+            self.delete()  # nobody sees it any more, neither who came before that
+            return
         state = State(seen)
         with self.changed:
             newer = state.version > self.newest.version

@@ -3,7 +3,8 @@
 from contextlib import suppress
 from typing import Final
 
-from services.ingest.tracks.use_cases import SOURCE, NoSuchTrack, replaced
+from services.ingest.tracks.asked import NoSuchTrack
+from services.ingest.tracks.use_cases import SOURCE, replaced
 from shared import rules
 from shared.endings import ROUNDS
 from shared.erasing import erased

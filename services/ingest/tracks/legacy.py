@@ -14,9 +14,9 @@ from services.ingest.identity.callers import act_for, caller
 from services.ingest.limits.admission import Limits
 from services.ingest.limits.rates import check_rate
 from services.ingest.tracks import catalog, views
+from services.ingest.tracks.asked import Asked, KeyReused, WasErased
 from services.ingest.tracks.routes import idempotency_key
 from services.ingest.tracks.submission import Submission
-from services.ingest.tracks.use_cases import Asked, KeyReused, WasErased
 from shared.edge import read_body
 from shared.problems import Problem, problem_of
 

@@ -6,10 +6,10 @@ from flask.typing import ResponseReturnValue
 from services.ingest.edge.cursors import shown
 from services.ingest.identity.callers import tenant
 from services.ingest.tracks import views
+from services.ingest.tracks.asked import NoSuchTrack
 from services.ingest.tracks.erasing import Erasing, NotEnded
 from services.ingest.tracks.listing import Listing, asked
 from services.ingest.tracks.routes import checked_id, no_such_track
-from services.ingest.tracks.use_cases import NoSuchTrack
 from shared.problems import Problem
 
 

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from services.ingest.live.fresh import Fresh
@@ -19,7 +20,7 @@ from shared.errors import StoreUnavailable
 from shared.messages import TrackRequest
 from shared.ports import Store
 from shared.rules import clips
-from shared.track import TRACKS, USAGE, Promise, Status, Track
+from shared.track import TRACKS, USAGE, Promise, Status, Track, UsageRow
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ _PATIENCE: Final = 0.1
 """Seconds that a submit waits for a look at most."""
 _FOR_THOSE_IN_LINE: Final = 1.0
 """Tokens that a push leaves in the bucket."""
+_GLANCE: Final = 20
+"""Ended runs that are read again and again; more only when none of them is known."""
 _MOST_COUNTED: Final = 50
 """Positions counted in a second; the others are then told from their neighbours'."""
 
@@ -57,6 +60,8 @@ class Promises:
         self._own: deque[tuple[float, int]] = deque()
         """Promises of the last second, which the last look may not have seen: when, clips."""
         self._counted: dict[datetime, tuple[float, int]] = {}
+        self._known: dict[str, UsageRow] = {}
+        """What has ended, the newest first."""
 
     def promise(self, request: TrackRequest, now: datetime) -> Promise:
         """What a request that is queued now can be told. Never fails, and hardly ever waits."""
@@ -143,15 +148,19 @@ class Promises:
         return max(0.0, level.left / UNIT - _FOR_THOSE_IN_LINE)
 
     def _learn(self) -> Past:
-        found = self._store.find(
-            USAGE,
-            {"status": Status.COMPLETED},
-            order="ended_at",
-            newest=True,
-            limit=eta.MEMORY,
-        )
-        rows = [seen.value for seen in found if seen.value]
-        return Past([row for row in rows if row.model == self._model])
+        found = self._ended(_GLANCE)
+        if len(found) == _GLANCE and found[-1][0] not in self._known:
+            found = self._ended(eta.MEMORY)
+        new = dict(found)
+        known = new | {key: row for key, row in self._known.items() if key not in new}
+        self._known = dict(islice(known.items(), eta.MEMORY))
+        return Past([row for row in self._known.values() if row.model == self._model])
+
+    def _ended(self, limit: int) -> list[tuple[str, UsageRow]]:
+        """The newest completed runs by their ids, the newest first."""
+        completed = {"status": Status.COMPLETED}
+        found = self._store.find(USAGE, completed, order="ended_at", newest=True, limit=limit)
+        return [(seen.id, seen.value) for seen in found if seen.value]
 
 
 def _eta(position: int | None, now: datetime, p50: float, p90: float) -> Eta:

@@ -11,15 +11,9 @@ from services.ingest.edge.bodies import fingerprint, parse, read_json
 from services.ingest.identity.callers import caller, tenant
 from services.ingest.limits.admission import Limits
 from services.ingest.tracks import catalog, files, views
+from services.ingest.tracks.asked import Asked, KeyReused, NoSuchTrack, NotRetryable, WasErased
 from services.ingest.tracks.details import Details
-from services.ingest.tracks.use_cases import (
-    Asked,
-    KeyReused,
-    NoSuchTrack,
-    NotRetryable,
-    Tracks,
-    WasErased,
-)
+from services.ingest.tracks.use_cases import Tracks
 from shared import rules
 from shared.messages import FileObject, TrackRequest
 from shared.ports import Snapshot, UrlSigner

@@ -117,7 +117,9 @@ class Submission(BaseModel):
     def _prompt(cls, value: str) -> str:
         text = _clean(value).strip()
         if len(text) not in catalog.PROMPT_LENGTH:
-            raise ValueError(f"must have 5 to 500 characters, not counting blanks: {len(text)}")
+            raise ValueError(
+                f"must have 5 to 500 characters, without the blanks around it: {len(text)}"
+            )
         if not any(c.isalnum() and c not in _FILLERS for c in text):
             raise ValueError("holds no letter and no digit")
         return text
@@ -174,8 +176,8 @@ class Submission(BaseModel):
 
 
 CURES: Final[dict[str, str]] = {
-    "prompt": "Describe the music in 5 to 500 characters of plain text.",
-    "negative_prompt": "Name what to leave out in at most 500 characters of plain text.",
+    "prompt": "Describe the music in 5 to 500 characters of plain text, in one line.",
+    "negative_prompt": "Name what to leave out in at most 500 characters, in one line.",
     "style": f"Use one of: {', '.join(catalog.STYLES)}.",
     "tempo": "Use slow, moderate, fast, or a whole number of beats per minute from 40 to 220.",
     "duration_seconds": "Use a number of seconds from 1 to 300, such as 30 or 7.5.",
@@ -198,7 +200,7 @@ CURES: Final[dict[str, str]] = {
 def _clean(text: str) -> str:
     """Refuse what could hide text or forge a line; normalise the rest (NFC)."""
     if any(unicodedata.category(c) in _HIDDEN and c not in _JOINERS for c in text):
-        raise ValueError("holds control, bidirectional or unassigned characters")
+        raise ValueError("holds line breaks, control, bidirectional or unassigned characters")
     return unicodedata.normalize("NFC", text)
 
 

@@ -5,12 +5,21 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from services.ingest.live.hub import Deleted, Hub
 from services.ingest.tracks import eta
+from services.ingest.tracks.asked import (
+    Asked,
+    KeyReused,
+    MovedOn,
+    NoSuchTrack,
+    NotRetryable,
+    WasErased,
+    keyed,
+)
 from shared import live, rules
 from shared.endings import ROUNDS, Ending, announce, end
 from shared.errors import CommitUnclear, RetryableError, StoreUnavailable
@@ -24,43 +33,15 @@ from shared.track import NO_DEBIT, TRACKS, Debit, Promise, Status, Track
 from shared.webhooks import DELIVERIES, Delivery, webhook_id
 
 SOURCE: Final = "ingest"
-_NAMESPACE: Final = uuid.UUID("6f7469b6-4d6f-7469-8000-6d6f74696601")
 
+_MOST_TO_TELL: Final = 2**19
+"""Bytes of endings that nobody was told of yet: a document of Firestore's ends at 1 MiB."""
 
 Admit = Callable[[Run, TrackRequest], Debit]
 
 
 def _everybody(_: Run, __: TrackRequest) -> Debit:
     return NO_DEBIT
-
-
-class NoSuchTrack(Exception):
-    """There is none, or it is another tenant's."""
-
-
-class KeyReused(Exception):
-    """The idempotency key came before, with another body."""
-
-
-class WasErased(Exception):
-    """The track of this idempotency key was erased."""
-
-
-class NotRetryable(Exception):
-    """Only failed and expired tracks can run again; the argument is the track's status."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as the edge accepted it."""
-
-    tenant: str
-    request: TrackRequest
-    fingerprint: str
-    lifetime: int
-    """Seconds from submit to deadline."""
-    key: str = ""
-    """The idempotency key, if one was sent."""
 
 
 class Tracks:
@@ -255,8 +236,12 @@ class Tracks:
                 self._wake(track)
                 return track
             over = track.status in (Status.FAILED, Status.EXPIRED)
+            if run and track.run > run + 1:
+                raise MovedOn(track.status)
             if not over or track.run != (run or track.run) or run >= rules.MAX_RUNS:
                 raise NotRetryable(track.status)
+            if sum(len(a.data) for a in track.announcements) > _MOST_TO_TELL:
+                raise StoreUnavailable("earlier endings have to be told first")
             run = track.run
             now = self._store.clock.now()
             promise = self._promise(track.request, now)
@@ -280,11 +265,6 @@ def replaced(seen: Snapshot[Track], track: Track) -> Update[Track]:
     """*track* in the place of what was seen."""
     assert seen.version is not None  # noqa: S101 - it was there
     return Update(TRACKS, seen.id, track, seen.version)
-
-
-def keyed(tenant: str, key: str) -> uuid.UUID:
-    """The request id that an idempotency key stands for."""
-    return uuid.uuid5(uuid.uuid5(_NAMESPACE, tenant), key)
 
 
 def _wish(track: Track) -> Track:

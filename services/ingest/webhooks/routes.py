@@ -12,8 +12,9 @@ from services.ingest.edge.bodies import check_callback, read_json, validated
 from services.ingest.edge.cursors import shown, window
 from services.ingest.edge.schemas import OneOf
 from services.ingest.identity.callers import tenant
+from services.ingest.tracks.asked import NoSuchTrack
 from services.ingest.tracks.routes import checked_id, no_such_track
-from services.ingest.tracks.use_cases import NoSuchTrack, Tracks
+from services.ingest.tracks.use_cases import Tracks
 from services.ingest.webhooks import samples
 from services.ingest.webhooks import views as webhook_views
 from services.ingest.webhooks.answers import EventDetail, WebhookOfTrack

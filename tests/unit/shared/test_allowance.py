@@ -625,3 +625,25 @@ def test_what_the_last_look_has_left_is_told() -> None:
     assert budget.left == 3.0
     budget.take(2)
     assert budget.left == 1.0
+
+
+@pytest.mark.parametrize(("before", "after"), [(20, 10), (10, 20)])
+def test_a_budget_that_is_resized_during_a_look_stays_exact(before: int, after: int) -> None:
+    shelf, meanwhile = Shelf(), [0]
+
+    def returned() -> int:
+        if meanwhile[0]:
+            budget.resize(after)
+        return meanwhile[0]
+
+    budget = Allowance(shelf, NAME, depth=before, per_second=0, returned=returned)
+    assert [budget.take() for _ in range(before)] == [0.0] * before
+    assert budget.take() == inf
+    meanwhile[0] = 2 * UNIT
+    assert budget.take() == 0.0
+    meanwhile[0] = 0
+    budget.resize(after)
+    used, further = before - 2 + 1, 0
+    while budget.take() == 0.0:
+        further += 1
+    assert further == max(0, after - used)

@@ -66,12 +66,15 @@ export function fill({ prompt, style, tempo, duration_seconds: seconds, ...more 
   refresh();
 }
 
+/** A prompt has no line breaks; here Enter and pasted text make them. */
+const inOneLine = (text) => text.replace(/\s+/g, " ").trim();
+
 /** The form as the body of a submit; what cannot be a number is sent as it is, and refused. */
 function read() {
   const number = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
   const tempo = $("[name=tempo]:checked").value;
   const body = {
-    prompt: $("#prompt").value,
+    prompt: inOneLine($("#prompt").value),
     style: $("[name=style]:checked").value,
     tempo: tempo === "bpm" ? number($("#bpm").value) : tempo,
     duration_seconds: number($("#seconds").value),
@@ -90,7 +93,7 @@ function read() {
 
 /** What follows from the fields: counter, quote, the number beside BPM. */
 export function refresh() {
-  const letters = [...$("#prompt").value.trim()].length;
+  const letters = [...inOneLine($("#prompt").value)].length;
   const count = $("#prompt-count");
   say(count, `${letters} / ${MOST}`);
   count.classList.toggle("over", letters > MOST || (letters > 0 && letters < LEAST));

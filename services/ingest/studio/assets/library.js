@@ -50,9 +50,10 @@ export function put(track) {
     return;
   }
   const row = makeRow(track, acts);
-  const after = [...shown.values()].find((each) => made(each.track) < made(track));
+  const older = [...shown.values()].filter((each) => sorted(each) && made(each.track) < made(track));
+  const after = older.reduce((best, each) => (best && made(best.track) > made(each.track) ? best : each), null);
   shown.set(id, { track, row });
-  $("#rows").insertBefore(row.node, after && sorted(after) ? after.row.node : null);
+  $("#rows").insertBefore(row.node, after && after.row.node);
   mark();
   state();
 }
@@ -114,7 +115,7 @@ function failed(error, after) {
 }
 
 async function older() {
-  const last = [...shown.values()].at(-1)?.row.node;
+  const last = $("#rows").lastElementChild;
   await page(next, () => {});
   // The button may be gone: whoever used it goes on with the first track that it brought.
   const first = last?.nextElementSibling ?? $("#rows").lastElementChild;

@@ -5,6 +5,7 @@ import { complain, explain } from "./notices.js";
 
 const PATH = "/studio/session";
 let entered = () => {};
+let signedIn = false;
 
 /**
  * Look whether the page may be used; ask for a key where it may not yet.
@@ -17,8 +18,9 @@ export async function wireSession(enter) {
     event.preventDefault();
     void signIn();
   });
-  // Without a session there is nothing behind the dialog.
+  // Without a session there is nothing behind the dialog; browsers let a second Escape through.
   $("#sign-in").addEventListener("cancel", (event) => event.preventDefault());
+  $("#sign-in").addEventListener("close", () => !signedIn && ask());
   $("#sign-out").addEventListener("click", () => void signOut());
   adopt(await get(PATH).catch(absent));
 }
@@ -37,6 +39,7 @@ function adopt(session) {
 }
 
 function ask() {
+  signedIn = false;
   const dialog = $("#sign-in");
   if (!dialog.open) dialog.showModal();
 }
@@ -48,11 +51,13 @@ async function signIn() {
   try {
     const session = await call("POST", PATH, { body: { key: field.value.trim() } });
     field.value = "";
+    signedIn = true;
     $("#sign-in").close();
     adopt(session);
   } catch (error) {
-    const refused = error instanceof ApiError && error.status < 500;
-    say($("#key-error"), refused ? `This key is not accepted. ${error.cure}`.trim() : explain(error));
+    say($("#key-error"), error.status === 401
+      ? "This key is not accepted. Use one that was not revoked; a new one is good after half a minute at the latest."
+      : explain(error));
     field.setAttribute("aria-invalid", "true");
     field.focus();
   }

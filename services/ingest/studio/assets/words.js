@@ -93,5 +93,6 @@ function ready(eta) {
   if (latest < 1) return "Any moment now";
   if (likely < 1) return `Any moment now, most likely within ${span(latest)}`;
   const [soon, late] = [span(likely), span(latest)];
-  return soon === late ? `Ready in about ${soon}` : `Ready in about ${soon}, most likely within ${late}`;
+  const about = soon === "a few seconds" ? soon : `about ${soon}`;
+  return soon === late ? `Ready in ${about}` : `Ready in ${about}, most likely within ${late}`;
 }
