@@ -8,6 +8,7 @@ from services.generator.config import Settings
 from services.generator.erasing import Eraser
 from services.generator.finals import Finals
 from services.generator.handler import Generator
+from services.generator.line import Line
 from services.generator.lyria import Lyria
 from services.generator.quota import Quota
 from services.generator.sweeper import TrackSweeper
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     shutdown.at_exit(quota.give_back)
     calls = Calls(output, model, quota, timing, at_once=settings.model_calls)
     prompts = BucketObjects(client, settings.input_bucket)
+    requests = TopicPublisher(settings.gcp_project, settings.requests_topic)
     generator = Generator(
         store=store,
         events=TopicPublisher(settings.gcp_project, settings.events_topic),
@@ -53,13 +55,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         clips=Clips(output, calls),
         finals=Finals(output),
         eraser=Eraser(store=store, prompts=prompts, output=output),
+        line=Line(store=store, requests=requests, timing=timing),
         timing=timing,
         slots=settings.work_slots,
         label=settings.model_label,
     )
     sweeper = TrackSweeper(
         store=store,
-        requests=TopicPublisher(settings.gcp_project, settings.requests_topic),
+        requests=requests,
         generator=generator,
         quota=quota,
         timing=timing,

@@ -12,6 +12,7 @@ from services.generator.clips import Clips
 from services.generator.erasing import Eraser
 from services.generator.finals import Finals
 from services.generator.finishing import Finishing
+from services.generator.line import Line
 from services.generator.reporter import Reporter
 from services.generator.sound import prepare
 from services.generator.stops import Ended, Parked, Stopping, obey
@@ -49,13 +50,14 @@ class Generator:
         clips: Clips,
         finals: Finals,
         eraser: Eraser,
+        line: Line,
         timing: Timing,
         slots: int,
         label: str = "",
     ) -> None:
         """*progress* carries live events; *slots*: tracks worked on at once in this process.
 
-        *label*: the model's name in files.
+        *line*: those who wait for one. *label*: the model's name in files.
         """
         self._store = store
         self._events = events
@@ -65,6 +67,7 @@ class Generator:
         self._finals = finals
         self._finishing = Finishing(finals)
         self._eraser = eraser
+        self._line = line
         self._finishers = threading.BoundedSemaphore(_FINISHERS)
         self._timing = timing
         self._label = label
@@ -95,6 +98,13 @@ class Generator:
                 self._work(claim, message)
             finally:  # what a worker that was too late has stored, it takes back
                 self._eraser.try_to(message.request_id)
+                self._wake_next()
+
+    def _wake_next(self) -> None:
+        """Whoever leaves a slot free, or parked while one became free, wakes the next in line."""
+        if not shutdown.stopping() and self._slots.acquire(blocking=False):
+            self._slots.release()
+            self._line.wake()
 
     def end_unclaimed(self, request_id: str, run: int) -> None:
         """End a track that nobody holds and that must not go on; whoever comes first does it."""

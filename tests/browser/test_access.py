@@ -1,7 +1,6 @@
-from functools import partial
-
 """Usable by everybody: axe-core's rules, the keyboard alone, a phone, both themes."""
 
+from functools import partial
 from importlib.resources import files
 from typing import Any, Literal
 

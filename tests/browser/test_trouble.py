@@ -134,3 +134,37 @@ def test_who_may_use_the_page(studio: Studio, rig: Rig) -> None:
     page.get_by_role("button", name="Sign in").click()
     expect(dialog).to_be_hidden()
     studio.made("Only for those with a key")
+
+
+def test_a_take_whose_answer_was_lost_is_made_once(studio: Studio, rig: Rig) -> None:
+    studio.expected |= {"ERR_CONNECTION_RESET", "net::ERR"}
+    page, first = studio.page, studio.made("A refrain that is taken once more")
+    bodies: list[str | None] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            bodies.append(route.request.post_data)
+            route.fetch()
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/v1/tracks", lose)
+    studio.act("Another take").click()
+    expect(page.locator("#notices")).to_contain_text("Motif does not answer")
+    page.unroute("**/v1/tracks")
+    with page.expect_request(lambda one: one.method == "POST") as again:
+        studio.act("Another take").click()
+    assert set(bodies) == {again.value.post_data}
+    expect(page).not_to_have_url(re.compile(first))
+    studio.is_now("Finished")
+
+
+def test_a_copy_hides_nothing_of_what_it_copies(studio: Studio, rig: Rig) -> None:
+    made = rig.submit(prompt="A loop at another level", loop=True, loudness_lufs=-20).id
+    rig.ended(made)
+    studio.page.goto(f"{studio.info['studio']}/#{made}")
+    studio.page.reload()
+    studio.act("Edit a copy").click()
+    expect(studio.page.get_by_label("Loudness")).to_have_value("-20")
+    expect(studio.page.get_by_text("Loop: the end runs into the start")).to_be_visible()

@@ -13,6 +13,7 @@ from services.generator.clips import Clips
 from services.generator.erasing import Eraser
 from services.generator.finals import Finals
 from services.generator.handler import Generator
+from services.generator.line import Line
 from services.generator.model import Clip, ClipRequest, MusicModel
 from services.generator.quota import Quota
 from services.generator.sweeper import TrackSweeper
@@ -74,6 +75,7 @@ class Bench:
             ),
             finals=Finals(bucket),
             eraser=Eraser(store=self.store, prompts=self.bucket, output=bucket),
+            line=Line(store=self.store, requests=self.requests, timing=timing),
             timing=timing,
             slots=slots,
         )
@@ -107,11 +109,14 @@ class Bench:
         )
 
     def wake_now(self, track_id: str, **fields: Any) -> None:
+        self.change(track_id, wake_at=self.store.clock.now(), **fields)
+
+    def change(self, track_id: str, **fields: Any) -> None:
+        """Write to a track past all rules."""
         seen = self.store.get(TRACKS, track_id)
         assert seen.value
         assert seen.version
-        now = self.store.clock.now()
-        changed = replace(seen.value, wake_at=now, **fields)
+        changed = replace(seen.value, **fields)
         self.store.commit(Update(TRACKS, track_id, changed, seen.version))
 
 

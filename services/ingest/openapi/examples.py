@@ -142,7 +142,6 @@ _ANSWERS: Final[Mapping[Any, Callable[[str], dict[str, Any]]]] = {
     answers.TrackDetail: _details,
     answers.Cancelled: lambda _: {"cancelled": {"request_id": _ID, "result": "cancelled"}},
     answers.Legacy: lambda _: {"queued": views.legacy(_track(_SHORT))},
-    answers.LegacyError: lambda _: {"no prompt": {"error": "Missing required field: prompt"}},
     webhook_answers.SecretMade: lambda _: {
         "v1": {
             "id": "sec_5e2f1d0c9b8a7f6e5d4c3b2a",

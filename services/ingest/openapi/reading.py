@@ -122,7 +122,15 @@ def codes(content: Mapping[str, Any]) -> list[str]:
 
 def curl(method: str, url: str, operation: Schema) -> str:
     """A line for a shell that makes this call."""
-    parts = ["curl"] if method == "get" else [f"curl -X {method.upper()}"]
+    responses = operation["responses"]
+    if "101" in responses:
+        parts, url = ["websocat"], f"ws{url.removeprefix('http')}"
+    elif "302" in responses:  # the file, under the name that it is offered with
+        parts = ["curl -L -O -J"]
+    elif "text/event-stream" in responses.get("200", {}).get("content", {}):
+        parts = ["curl -N"]
+    else:
+        parts = ["curl"] if method == "get" else [f"curl -X {method.upper()}"]
     parts.append(f'"{url}"')
     if operation["security"]:
         parts.append('-H "Authorization: Bearer $MOTIF_API_KEY"')

@@ -32,7 +32,13 @@ def audio(track: Track, name: str) -> tuple[FileObject, str]:
         Problem: 404 was not asked for, 409 is not stored yet, or will not be in this run.
     """
     if name not in track.request.formats:
-        raise Problem(404, "no_such_format", f"This track has no {name}.", field="format")
+        raise Problem(
+            404,
+            "no_such_format",
+            f"This track has no {name}.",
+            field="formats",
+            cure=f"Use one of its formats: {', '.join(track.request.formats)}.",
+        )
     found = stored_audio(track).get(name)
     if found is None:
         raise _not_completed(track)

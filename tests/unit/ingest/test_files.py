@@ -61,6 +61,7 @@ def test_what_was_not_asked_for_is_not_offered() -> None:
     with pytest.raises(Problem) as caught:
         files.audio(running, "wav")
     assert (caught.value.status, caught.value.code) == (404, "no_such_format")
+    assert (caught.value.field, caught.value.cure) == ("formats", "Use one of its formats: mp3.")
 
 
 @pytest.mark.parametrize(

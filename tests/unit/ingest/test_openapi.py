@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.ingest.edge.bodies import parse, validated
 from services.ingest.edge.schemas import OneOf
 from services.ingest.identity.callers import is_public
+from services.ingest.openapi import reading
 from services.ingest.openapi.calls import CALLS
 from services.ingest.openapi.codes import CODES, ENDINGS
 from services.ingest.openapi.document import Document
@@ -186,3 +187,22 @@ def test_the_prose_names_every_call_and_every_code() -> None:
         path = re.sub(r"{\w+_id}", "{id}", call.path).replace("{name}", "{fmt}")
         assert f"`{call.method} {path}`" in text, call.path
     assert [code for code in CODES if f"`{code}`" not in text] == []
+
+
+def test_a_pasted_line_brings_what_the_call_is_for(document: dict[str, Any]) -> None:
+    def line(path: str) -> str:
+        url = f"http://127.0.0.1:8080{path}"
+        return reading.curl("get", url, document["paths"][path]["get"]).replace(" \\\n ", "")
+
+    track = "/v1/tracks/{track_id}"
+    assert line(f"{track}/audio.{{name}}").startswith("curl -L -O -J ")
+    assert line(f"{track}/waveform").startswith("curl -L -O -J ")
+    assert line(f"{track}/events").startswith("curl -N ")
+    assert line(f"{track}/stream").startswith('websocat "ws://')
+    assert line(track).startswith('curl "http://')
+
+
+def test_no_answer_has_the_words_of_another(document: dict[str, Any]) -> None:
+    for status, one in document["paths"]["/"]["post"]["responses"].items():
+        (media,) = one["content"].values()
+        assert "examples" not in media or status in ("200", "400"), status

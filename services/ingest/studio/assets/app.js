@@ -20,6 +20,8 @@ const NAME = "Motif Studio";
 /** @type {any} */
 let current = null;
 let stop = () => {};
+/** A take that has had no answer: asked for again, it is the same one, not one more. */
+let take = { of: "", seed: 0 };
 
 const acts = {
   cancel: () => act("cancel", (track) => call("POST", here(track.links.cancel)), (answer) => {
@@ -27,7 +29,12 @@ const acts = {
     if (answer.result === "already_finished") notify("It was finished before the cancel came.");
   }),
   retry: () => act("retry", (track) => call("POST", here(track.links.retry))),
-  again: () => act("again", (track) => submit({ ...track.parameters, seed: anySeed() }), accepted),
+  again: () => act("again", async (track) => {
+    if (take.of !== track.request_id) take = { of: track.request_id, seed: anySeed() };
+    const answer = await submit({ ...track.parameters, seed: take.seed });
+    take = { of: "", seed: 0 };
+    return answer;
+  }, accepted),
   edit: () => {
     fill(current.parameters);
     $("#compose").scrollIntoView({ block: "start" });

@@ -59,8 +59,12 @@ export function fill({ prompt, style, tempo, duration_seconds: seconds, ...more 
     $("#depth").value = more.bit_depth;
     $("#title").value = more.metadata?.title || "";
     const loudness = String(more.loudness_lufs);
-    if ($(`#loudness option[value="${loudness}"]`)) $("#loudness").value = loudness;
-    $("#more").open = Boolean(more.negative_prompt || more.metadata?.title || more.seed !== null);
+    if (!$(`#loudness option[value="${loudness}"]`)) {
+      $("#loudness").append(el("option", { value: loudness }, `${loudness.replace("-", "−")} LUFS`));
+    }
+    $("#loudness").value = loudness;
+    const usual = more.seed === null && !more.loop && more.bit_depth === 16 && loudness === "-14";
+    $("#more").open = Boolean(more.negative_prompt || more.metadata?.title || !usual);
   }
   clear();
   refresh();
