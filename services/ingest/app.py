@@ -26,7 +26,7 @@ from services.ingest.tracks import catalog
 from services.ingest.tracks.details import Details
 from services.ingest.tracks.erasing import Erasing
 from services.ingest.tracks.legacy import LegacyRoute
-from services.ingest.tracks.library_routes import LibraryRoutes
+from services.ingest.tracks.list_routes import LibraryRoutes
 from services.ingest.tracks.listing import Listing
 from services.ingest.tracks.models_routes import ModelRoutes
 from services.ingest.tracks.promises import Promises

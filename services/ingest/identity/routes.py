@@ -12,7 +12,7 @@ from services.ingest.edge.bodies import read_json, validated
 from services.ingest.identity.attempts import Attempts
 from services.ingest.identity.callers import Callers, csrf_failed, unauthenticated
 from services.ingest.identity.sessions import COOKIE, SECONDS
-from services.ingest.tracks.library_answers import SessionState
+from services.ingest.tracks.list_answers import SessionState
 from shared.problems import Problem
 
 CURES: Final = {"key": "Send an API key: mk_..."}

@@ -10,7 +10,7 @@ from services.ingest.identity.routes import SignIn
 from services.ingest.openapi.operations import Answer, Call
 from services.ingest.openapi.track_calls import KEY
 from services.ingest.tracks import answers, catalog
-from services.ingest.tracks.library_answers import SessionState
+from services.ingest.tracks.list_answers import SessionState
 
 TAG: Final = "Service"
 STUDIO: Final = "Studio"

@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from services.ingest.tracks import catalog
-from services.ingest.tracks.library_answers import ModelDetail
+from services.ingest.tracks.list_answers import ModelDetail
 from shared.models import LEAST_LOOP_OVERLAP_SECONDS, MODELS, MOST_OVERLAP_SECONDS, Model
 
 

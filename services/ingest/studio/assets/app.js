@@ -4,7 +4,7 @@ import { fill, refresh, wireCompose } from "./compose.js";
 import { confirmed } from "./dialogs.js";
 import { $ } from "./dom.js";
 import { ended, follow } from "./follow.js";
-import * as library from "./library.js";
+import * as library from "./shelf.js";
 import { complain, connection, notify } from "./notices.js";
 import { showTrack, toggleSpectrogram } from "./now.js";
 import { play, redraw, wirePlayer } from "./player.js";

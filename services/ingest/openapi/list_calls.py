@@ -5,7 +5,7 @@ from typing import Final
 from services.ingest.openapi.operations import JSON, PAGING, Answer, Call, Parameter
 from services.ingest.openapi.track_calls import TAG
 from services.ingest.tracks import catalog
-from services.ingest.tracks import library_answers as library
+from services.ingest.tracks import list_answers as library
 from shared.track import Status
 
 LIVE: Final = "Live status"
