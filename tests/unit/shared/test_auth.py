@@ -266,7 +266,7 @@ def test_scheme_in_any_case(shared_certs: CertsServer) -> None:
         {"accounts": frozenset()},
         {"accounts": frozenset({ACCOUNT, ""})},
     ],
-    ids=str,
+    ids=["platform", "off", "no mode", "no audience", "nobody", "anybody"],
 )
 def test_it_cannot_be_switched_off(changes: dict[str, Any]) -> None:
     settings = {
