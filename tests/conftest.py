@@ -1,6 +1,7 @@
 """What every test may ask for: the emulators, a project of its own, the signing keys."""
 
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import pytest
 from deploy.local import keys
 from tests.support.emulation import Emulators
 from tests.support.processes import running
+
+
+def pytest_configure() -> None:
+    # Shells start what runs in the background with Ctrl-C ignored, and children inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +36,24 @@ def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
             yield running
         finally:
             running.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_addresses(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whole stacks that other modules have left running in this process keep to themselves."""
+    names = {
+        name
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path == request.path
+        for name in item.fixturenames
+    }
+    with pytest.MonkeyPatch.context() as env:
+        if "emulators" in names:
+            for name, value in request.getfixturevalue("emulators").variables.items():
+                env.setenv(name, value)
+        if "storage" in names:
+            env.setenv("STORAGE_EMULATOR_HOST", request.getfixturevalue("storage"))
+        yield
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ def keyed_rig(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def rig(keyed_rig: Rig) -> Iterator[Rig]:
-    yield keyed_rig
+    with keyed_rig.addressed():
+        yield keyed_rig
     keyed_rig.calm("vertex")
 
 

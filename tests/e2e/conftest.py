@@ -14,6 +14,7 @@ def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 @pytest.fixture
 def rig(shared_rig: Rig) -> Iterator[Rig]:
-    yield shared_rig
+    with shared_rig.addressed():
+        yield shared_rig
     for part in ("vertex", "relay", "storage", "webhook_sink"):
         shared_rig.calm(part)

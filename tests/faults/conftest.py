@@ -18,12 +18,14 @@ def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 @pytest.fixture(scope="session")
 def poisoned(shared_rig: Rig) -> dict[str, set[bytes]]:
     """Poison, on its way from the start: ten attempts take two scaled minutes."""
-    return publish_poison(shared_rig)
+    with shared_rig.addressed():
+        return publish_poison(shared_rig)
 
 
 @pytest.fixture
 def rig(poisoned: object, shared_rig: Rig) -> Iterator[Rig]:
-    yield shared_rig
+    with shared_rig.addressed():
+        yield shared_rig
     shared_rig.disarm()
     for marker in (shared_rig.failpoints / "fired").iterdir():
         marker.unlink()

@@ -19,7 +19,7 @@ class Emulators:
         self._running: list[Emulator] = []
 
     def start(self) -> dict[str, str]:
-        """Start both, wait until ready; return the variables that lead clients to them."""
+        """Start both, wait until ready; return ``variables``."""
         tools = ensure_tools(os.environ)
         self.pubsub = start_pubsub(
             free_port(), self._folder / "pubsub.log", java=tools.java, jars=tools.jars
@@ -31,6 +31,11 @@ class Emulators:
         self._running.append(self.firestore)
         for emulator in self._running:
             emulator.ready()
+        return self.variables
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Where clients find them."""
         return {
             "PUBSUB_EMULATOR_HOST": self.pubsub.host,
             "FIRESTORE_EMULATOR_HOST": self.firestore.host,

@@ -93,5 +93,5 @@ class Deliveries:
 
 @contextmanager
 def deliveries(rig: Rig, timing: Timing) -> Iterator[Deliveries]:
-    with closing(Deliveries(rig, timing)) as opened:
+    with rig.addressed(), closing(Deliveries(rig, timing)) as opened:
         yield opened

@@ -5,11 +5,13 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.firestore import Client as Firestore
@@ -42,6 +44,14 @@ class Rig:
         self.info: Mapping[str, Any] = stack.info
         self.failpoints = failpoints
         self.http = requests.Session()
+
+    @contextmanager
+    def addressed(self) -> Iterator[None]:
+        """Google's clients that are made inside talk to this stack, whatever others run here."""
+        with pytest.MonkeyPatch.context() as env:
+            for name in ("firestore", "pubsub", "storage"):
+                env.setenv(f"{name.upper()}_EMULATOR_HOST", self.info[name])
+            yield
 
     # --- the public API
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from deploy.local import ports
 from deploy.local.stack import Stack
 from tests.support.rig import Rig
@@ -24,11 +22,10 @@ def running_rig(folder: Path, overrides: Mapping[str, str]) -> Iterator[Rig]:
     failpoints = folder / "failpoints"
     (failpoints / "fired").mkdir(parents=True)
     given = {**ports.ANY, "FAILPOINTS": str(failpoints), **overrides}
-    with Stack.start(folder / "state", given) as stack, pytest.MonkeyPatch.context() as env:
-        for name in ("firestore", "pubsub", "storage"):
-            env.setenv(f"{name.upper()}_EMULATOR_HOST", stack.info[name])
+    with Stack.start(folder / "state", given) as stack:
         rig = Rig(stack, failpoints)
         try:
-            yield rig
+            with rig.addressed():
+                yield rig
         finally:
             rig.close()
