@@ -31,7 +31,7 @@ key: local ## An API key: TENANT=acme, here or in PROJECT=my-project; more: serv
 ##@ Check
 
 test: dev judges lint types ## Lint, types and all tests (T=tests/unit for some of them)
-	@$(PYTHON) -m pytest $(T) -n 2 --dist loadfile -m "not faults and not soak and not sound"
+	@$(PYTHON) -m pytest $(T) -n 3 --dist loadfile -m "not faults and not soak and not sound"
 
 test-unit: dev ## Only the tests that need no emulator
 	@$(PYTHON) -m pytest tests/unit
