@@ -33,6 +33,7 @@ def test_ten_dead_claims_fail_the_track_and_a_retry_completes_it(rig: Rig) -> No
     assert len(rig.usage(sent.id)) == 2
 
 
+@pytest.mark.faults
 def test_a_worker_that_hangs_for_ever_is_overtaken(rig: Rig) -> None:
     rig.arm("after_mastering", "hang")
     start = time.monotonic()
@@ -44,6 +45,7 @@ def test_a_worker_that_hangs_for_ever_is_overtaken(rig: Rig) -> None:
     assert rig.document(sent.id)["epoch"] == 3
 
 
+@pytest.mark.faults
 def test_a_late_worker_is_fenced_off(rig: Rig) -> None:
     rig.arm("before_renewal", "sleep", count=1, seconds=15)
     rig.arm("after_mastering", "sleep", count=1, seconds=9)

@@ -9,6 +9,7 @@ from tests.support.waiting import wait_for
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.faults
 def test_poison_ends_in_the_dead_letters_with_its_bytes(
     rig: Rig, poisoned: dict[str, set[bytes]]
 ) -> None:
