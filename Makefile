@@ -44,8 +44,8 @@ types: dev ## mypy, strict
 	@$(PYTHON) -m mypy
 
 faults: dev ## Kills, pauses, races and lost messages, in under ten minutes
-	@RACES=10 $(PYTHON) -m pytest tests/faults -m "not soak"
-	@$(PYTHON) -m pytest tests/contract tests/e2e -m faults
+	@RACES=10 $(PYTHON) -m pytest tests/faults -n 2 --dist loadfile -m "not soak"
+	@$(PYTHON) -m pytest tests/contract tests/e2e -n 2 --dist loadfile -m faults
 
 soak: dev ## The same in full counts, and what takes longest: about twenty minutes
 	@RACES=50 $(PYTHON) -m pytest tests/faults
