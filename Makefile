@@ -45,11 +45,11 @@ types: dev ## mypy, strict
 
 faults: dev ## Kills, pauses, races and lost messages, in under ten minutes
 	@RACES=10 $(PYTHON) -m pytest tests/faults -n 2 --dist loadfile -m "not soak"
-	@$(PYTHON) -m pytest tests/contract tests/e2e -n 2 --dist loadfile -m faults
+	@$(PYTHON) -m pytest tests/contract tests/e2e tests/browser -n 2 --dist loadfile -m faults
 
 soak: dev ## The same in full counts, and what takes longest: about twenty minutes
 	@RACES=50 $(PYTHON) -m pytest tests/faults
-	@RACES=50 $(PYTHON) -m pytest tests/contract tests/e2e -m "faults or soak"
+	@RACES=50 $(PYTHON) -m pytest tests/contract tests/e2e tests/browser -m "faults or soak"
 
 sound: dev ## What is heard, in full counts: the local composer, and the table of finished sound
 	@$(PYTHON) -m pytest tests/sound

@@ -70,6 +70,7 @@ def test_the_switch_outlives_a_reload(studio: Studio) -> None:
     expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.faults
 def test_the_keyboard_is_enough(studio: Studio) -> None:
     page = studio.page
     page.get_by_label("Prompt").focus()
