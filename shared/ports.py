@@ -216,8 +216,12 @@ class Objects(Protocol):
         *,
         replaces: int,
         metadata: Mapping[str, str] = {},
+        disposition: str = "",
     ) -> Stored | None:
         """Write one object; None when the live generation is not *replaces* (a 412).
+
+        *disposition*: its ``Content-Disposition``, for what links lead to; browsers may keep such
+        an object for as long as a link is good.
 
         Raises:
             StorageUnavailable: no answer.
@@ -248,8 +252,15 @@ class Objects(Protocol):
 class UrlSigner(Protocol):
     """Short-lived links to objects."""
 
-    def url(self, file: FileObject, filename: str) -> str:
-        """A V4 signed GET URL of exactly this generation.
+    @property
+    def origin(self) -> str:
+        """Scheme and host of all links: what a page must allow by name."""
+
+    def url(self, file: FileObject, filename: str, *, download: bool = False) -> str:
+        """A signed GET URL of exactly this generation.
+
+        *download*: a browser saves what is opened, as *filename*. Where links cannot say so, the
+        stored object does, always.
 
         Raises:
             StorageUnavailable: the signing service did not answer.

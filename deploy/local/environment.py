@@ -24,6 +24,7 @@ _DEFAULTS: Final = {
     "LYRIA_MODEL": "lyria-002",
     "MODEL_LABEL": "motif-sketch",  # what plays here is not Lyria, and its files say so
     "LYRIA_QUOTA_PER_MINUTE": "600",
+    "IMAGES_PER_MINUTE": "6000",
     "CORS_ORIGINS": "*",
     "API_AUTH": "off",
 }
@@ -43,9 +44,11 @@ def environment(layout: Layout, given: Mapping[str, str]) -> dict[str, str]:
         "WEBHOOK_SECRET": partial(webhook_secret, layout.state / "webhook_secret"),
         "WEBHOOK_MAIN_KEYS": partial(main_key, layout.state / "webhook_main_key"),
         "SESSION_KEYS": partial(main_key, layout.state / "session_key"),
+        "CDN_KEYS": partial(cdn_key, layout.state / "cdn_key"),
     }
     defaults = _DEFAULTS | {
         "VERTEX_ENDPOINT": layout.url("vertex"),
+        "GEMINI_ENDPOINT": layout.url("vertex"),
         "PUBLIC_URL": layout.url("ingest"),
         **{name: given.get(name) or make() for name, make in made.items()},
     }
@@ -81,6 +84,12 @@ def main_key(file: Path) -> str:
     return _made_once(file, _random)
 
 
+def cdn_key(file: Path) -> str:
+    """What links are signed under here with ``AUDIO_DELIVERY=cdn``, made once."""
+    secret = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()
+    return _made_once(file, lambda: f"local:{secret}")
+
+
 def api_key(file: Path) -> str:
     """The key of tenant ``local`` here, made once; ``resources`` tells Firestore of it."""
     from services.ingest.identity.keys import new_key  # noqa: PLC0415 - most stacks have no keys
@@ -109,6 +118,7 @@ def _addresses(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
         "FIRESTORE_EMULATOR_HOST": layout.host("firestore"),
         "STORAGE_EMULATOR_HOST": layout.url("storage"),
         "IAM_ENDPOINT": layout.url("storage"),
+        "CDN_URL": layout.url("storage"),
         "PUSH_AUTH": "verify",
         "OIDC_CERTS_URL": f"{layout.url('relay')}/certs",
         "WEBHOOK_ALLOWED_TARGETS": ",".join(targets),

@@ -8,7 +8,7 @@ from typing import Final
 from services.generator.audio.encoders import ENCODERS
 from services.generator.claim import Claim
 from services.generator.stops import Parked, obey
-from shared import rules
+from shared import delivery, rules
 from shared.failpoints import failpoint
 from shared.messages import AudioObject, SideObject
 from shared.ports import Objects, SeekableFile, Stored
@@ -45,7 +45,8 @@ class Finals:
         """
         encoder = ENCODERS[format_name]
         name = f"audio/{claim.request_id}.{encoder.extension}"
-        stored = self._put(claim, name, file, encoder.mime_type)
+        filename = delivery.audio_name(claim.request_id, format_name)
+        stored = self._put(claim, name, file, encoder.mime_type, filename)
         failpoint("after_audio_stored", claim.request_id)
         audio = AudioObject(
             format=format_name,
@@ -63,7 +64,8 @@ class Finals:
         """Store what describes the audio; raises as ``audio`` does."""
         pattern, mime = _SIDES[kind]
         name = pattern.format(claim.request_id)
-        stored = self._put(claim, name, io.BytesIO(data), mime)
+        filename = delivery.side_name(claim.request_id, kind)
+        stored = self._put(claim, name, io.BytesIO(data), mime, filename)
         return SideObject(
             kind=kind,
             mime_type=mime,
@@ -74,16 +76,19 @@ class Finals:
             sha256=hashlib.sha256(data).hexdigest(),
         )
 
-    def _put(self, claim: Claim, name: str, file: SeekableFile, mime: str) -> Stored:
+    def _put(self, claim: Claim, name: str, file: SeekableFile, mime: str, filename: str) -> Stored:
         """Look at the generation, check the epoch, then replace exactly that generation."""
         mark = {"run": str(claim.run), "epoch": str(claim.epoch)}
+        saved = delivery.disposition(filename, download=True)
         while claim.left() >= 0:
             live = self._objects.look(name)
             obey(claim.renew())
             if not claim.fresh():
                 continue
             replaces = live.generation if live else 0
-            stored = self._objects.write(name, file, mime, replaces=replaces, metadata=mark)
+            stored = self._objects.write(
+                name, file, mime, replaces=replaces, metadata=mark, disposition=saved
+            )
             if stored:
                 return stored
         raise Parked(Park.BUDGET, "budget")

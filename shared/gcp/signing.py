@@ -3,7 +3,6 @@
 import base64
 import os
 import threading
-from datetime import timedelta
 from typing import Final
 
 import google.auth
@@ -13,10 +12,10 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud.storage import Client
 
+from shared.delivery import LIFETIME, disposition
 from shared.errors import StorageUnavailable
 from shared.messages import FileObject
 
-LIFETIME: Final = timedelta(minutes=15)
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _TIMEOUT: Final = 10.0
 _NOT_SIGNED: Final = (
@@ -89,7 +88,7 @@ class BucketUrls:
         """Where URLs lead to: scheme and host, for those who must allow it by name."""
         return self._endpoint or "https://storage.googleapis.com"
 
-    def url(self, file: FileObject, filename: str) -> str:
+    def url(self, file: FileObject, filename: str, *, download: bool = False) -> str:
         """A GET URL of exactly this generation, good for 15 minutes; see ``UrlSigner``."""
         bucket, _, name = file.uri.removeprefix("gs://").partition("/")
         url: str = (
@@ -101,7 +100,7 @@ class BucketUrls:
                 method="GET",
                 credentials=self._signer,
                 api_access_endpoint=self._endpoint,
-                response_disposition=f'inline; filename="{filename}"',
+                response_disposition=disposition(filename, download=download),
                 generation=file.generation,
             )
         )

@@ -19,6 +19,7 @@ from google.cloud.storage import Blob, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from shared.delivery import CACHE_CONTROL
 from shared.errors import StorageUnavailable
 from shared.ports import SeekableFile, Stored
 
@@ -75,10 +76,13 @@ class BucketObjects:
         *,
         replaces: int,
         metadata: Mapping[str, str] = _NONE,
+        disposition: str = "",
     ) -> Stored | None:
         """Write one object; None when something else is there; see ``Objects``."""
         blob = self._bucket.blob(name, chunk_size=_CHUNK)
         blob.metadata = dict(metadata) or None
+        if disposition:
+            blob.content_disposition, blob.cache_control = disposition, CACHE_CONTROL
         file = io.BytesIO(data) if isinstance(data, bytes) else data
         try:
             blob.upload_from_file(

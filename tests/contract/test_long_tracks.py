@@ -120,6 +120,7 @@ class Watching:
         self._bucket = bucket
         self._look = look
         self.ready: tuple[Any, ...] = ()
+        self.said: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bucket, name)
@@ -127,6 +128,7 @@ class Watching:
     def write(self, name: str, data: Any, mime: str, **more: Any) -> Stored | None:
         if name.startswith("metadata/"):
             self.ready = self._look(name[9:-5]).ready
+        self.said[name] = more.get("disposition", "")
         return self._bucket.write(name, data, mime, **more)
 
 
@@ -144,6 +146,15 @@ def test_a_file_can_be_listened_to_while_others_are_made(bench: Bench, clips: li
         live = bench.bucket.look(audio.uri.partition("output/")[2])
         assert live is not None
         assert (live.generation, live.size_bytes) == (audio.generation, audio.size_bytes)
+    named = {name: said for name, said in watching.said.items() if not name.startswith("clips/")}
+    assert set(named.values()) == {
+        f'attachment; filename="motif-{track_id}{ending}"'
+        for ending in (
+            *(f".{name}" for name in formats),
+            *("-waveform.json", "-spectrogram.png", "-metadata.json"),
+        )
+    }
+    assert set(watching.said.values()) - set(named.values()) == {""}, "clips are nobody's download"
 
 
 def test_the_clips_of_a_completed_track_go_when_their_time_has_come(

@@ -95,6 +95,18 @@ def test_bytes_and_what_is_known_of_them_come_back(objects: BucketObjects) -> No
     assert objects.uri("a/b.wav").endswith("/a/b.wav")
 
 
+def test_what_links_lead_to_says_how_it_is_saved_and_kept(
+    client: Client, objects: BucketObjects
+) -> None:
+    saved = 'attachment; filename="motif-r1.wav"'
+    assert objects.write("a", b"x", MIME, replaces=0, disposition=saved)
+    assert objects.write("b", b"x", MIME, replaces=0)
+    found = [client.bucket(objects.uri("").split("/")[2]).get_blob(name) for name in "ab"]
+    assert [blob.content_disposition for blob in found] == [saved, None]
+    kept = "private, max-age=900, immutable"
+    assert [blob.cache_control for blob in found] == [kept, None]
+
+
 def test_what_is_not_there_is_none_to_look_at_and_a_failure_to_read(
     objects: BucketObjects,
 ) -> None:

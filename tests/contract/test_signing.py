@@ -43,10 +43,16 @@ class Link:
             crc32c=stored.crc32c,
         )
 
-    def url(self, file: FileObject | None = None, *, account: str = SIGNER_ACCOUNT) -> str:
+    def url(
+        self,
+        file: FileObject | None = None,
+        *,
+        account: str = SIGNER_ACCOUNT,
+        download: bool = False,
+    ) -> str:
         with storage_at(self.storage_url):
             urls = BucketUrls(self.client, IamSigner(self.storage_url, account))
-        return urls.url(file or self.file, "motif-r1.wav")
+        return urls.url(file or self.file, "motif-r1.wav", download=download)
 
 
 @pytest.fixture
@@ -66,6 +72,12 @@ def test_a_link_plays_under_its_name(link: Link) -> None:
     assert (answer.status_code, answer.content) == (200, DATA)
     assert answer.headers["Content-Type"] == "audio/wav"
     assert answer.headers["Content-Disposition"] == 'inline; filename="motif-r1.wav"'
+
+
+def test_a_link_can_have_the_file_saved(link: Link) -> None:
+    answer = get(link.url(download=True))
+    assert (answer.status_code, answer.content) == (200, DATA)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="motif-r1.wav"'
 
 
 def test_a_player_can_seek(link: Link) -> None:
@@ -100,6 +112,7 @@ ALTERATIONS: dict[str, Callable[[str], str]] = {
     "no generation": lambda url: url.replace("generation=", "x="),
     "a longer life": lambda url: url.replace("X-Goog-Expires=900", "X-Goog-Expires=9000"),
     "a later date": lambda url: url.replace("X-Goog-Date=2", "X-Goog-Date=3"),
+    "to be saved": lambda url: url.replace("inline", "attachment"),
     "another name": lambda url: url.replace("motif-r1.wav", "motif-r1.exe"),
     "another signature": lambda url: url[:-1] + ("0" if url[-1] != "0" else "1"),
     "no signature": lambda url: url.partition("&X-Goog-Signature")[0],

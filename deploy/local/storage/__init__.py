@@ -1,1 +1,1 @@
-"""The local stand-in for Cloud Storage (JSON and XML APIs) and for IAM's signBlob."""
+"""The local stand-in for Cloud Storage (JSON and XML APIs), IAM's signBlob, and Cloud CDN."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from email.utils import format_datetime
 from urllib.parse import quote
 
@@ -17,9 +18,9 @@ _FIELDS = {
 }
 
 
-def download(version: Version, request: Request) -> Response:
-    """200, 206, or 416; `response-content-type` and `-disposition` of the query win."""
-    resource, query = version.resource, request.query
+def download(version: Version, request: Request, query: Mapping[str, str]) -> Response:
+    """200, 206, or 416; `response-content-type` and `-disposition` of `query` win."""
+    resource = version.resource
     disposition = query.get("response-content-disposition")
     shown = resource | ({"contentDisposition": disposition} if disposition else {})
     headers = _headers(shown)

@@ -1,4 +1,4 @@
-"""Which request goes where: JSON API, uploads, downloads, signBlob; the rest is the XML API."""
+"""Which request goes where: CDN, JSON API, uploads, downloads, signBlob, else the XML API."""
 
 import base64
 from pathlib import Path
@@ -9,6 +9,7 @@ from deploy.local.faults import Faults, with_faults
 from deploy.local.http import Handler, Request, Response
 from deploy.local.storage import buckets, iam, listing, media, objects, xml
 from deploy.local.storage.bodies import document, target
+from deploy.local.storage.edge import BackendBucket
 from deploy.local.storage.problems import Problem
 from deploy.local.storage.rules import conditions
 from deploy.local.storage.state import State
@@ -94,7 +95,7 @@ class Storage:
 
     def _media(self, request: Request, bucket: str, name: str) -> Response:
         version = objects.get(self._state, bucket, name, request.query)
-        return media.download(version, request)
+        return media.download(version, request, request.query)
 
     def _upload(self, request: Request, bucket: str) -> Response:
         upload_id = request.query.get("upload_id")
@@ -107,11 +108,21 @@ class Storage:
         return answer if isinstance(answer, Response) else Response.json(_shown(answer, request))
 
 
-def application(state: State, data: Path, key_folder: Path) -> Handler:
-    """The stand-in with its fault rules, which match on method, path (decoded) and object."""
+def application(
+    state: State, data: Path, key_folder: Path, cdn: BackendBucket | None = None
+) -> Handler:
+    """The stand-in with its fault rules, which match on method, path (decoded) and object.
+
+    What is signed for a CDN gets to the bucket of `cdn`, which may change while it serves.
+    """
     storage = Storage(state, key_folder)
+    edge = cdn or BackendBucket()
     faults = Faults(data, fields=("method", "path", "object"))
-    return with_faults(faults, storage.handle, _fault_fields)
+
+    def handle(request: Request) -> Response:
+        return edge.answer(state, request) if edge.takes(request) else storage.handle(request)
+
+    return with_faults(faults, handle, _fault_fields)
 
 
 def _fault_fields(request: Request) -> dict[str, str]:

@@ -42,7 +42,7 @@ def _answer(
     match request.method:
         case "GET" | "HEAD":
             query = request.query | _conditions(request)
-            return media.download(objects.get(state, bucket, name, query), request)
+            return media.download(objects.get(state, bucket, name, query), request, query)
         case "PUT":
             return _put(state, request, bucket, name)
     raise Problem(501, "notImplemented", "The local stand-in does not know this request.")

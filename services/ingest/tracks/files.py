@@ -1,14 +1,9 @@
 """Which stored object a link of the API stands for, and what its download is called."""
 
-from collections.abc import Mapping
-from typing import Final
-
+from shared.delivery import audio_name, side_name
 from shared.messages import AudioObject, FileObject, TrackResult
 from shared.problems import Problem
 from shared.track import Status, Track
-
-SIDES: Final[Mapping[str, str]] = {"waveform": "json", "spectrogram": "png", "metadata": "json"}
-"""What describes the audio -> the ending of its file name."""
 
 
 def stored_audio(track: Track) -> dict[str, AudioObject]:
@@ -42,7 +37,7 @@ def audio(track: Track, name: str) -> tuple[FileObject, str]:
     found = stored_audio(track).get(name)
     if found is None:
         raise _not_completed(track)
-    return found, f"motif-{track.request_id}.{name}"
+    return found, audio_name(track.request_id, name)
 
 
 def side(track: Track, kind: str) -> tuple[FileObject, str]:
@@ -53,7 +48,7 @@ def side(track: Track, kind: str) -> tuple[FileObject, str]:
     """
     for found in _result(track).sides:
         if found.kind == kind:
-            return found, f"motif-{track.request_id}-{kind}.{SIDES[kind]}"
+            return found, side_name(track.request_id, kind)
     raise Problem(404, "no_such_file", f"This track has no {kind}.")
 
 

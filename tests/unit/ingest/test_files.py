@@ -4,6 +4,7 @@ import pytest
 
 from services.ingest.tracks import files
 from shared.cures import CURES, failure
+from shared.delivery import SIDES
 from shared.errors import Code
 from shared.messages import AudioObject, SideObject
 from shared.problems import Problem
@@ -31,7 +32,7 @@ def side(kind: str) -> SideObject:
 
 def completed(*formats: str) -> Track:
     stored = tuple(file(name) for name in sorted(formats))
-    sides = tuple(side(kind) for kind in files.SIDES)
+    sides = tuple(side(kind) for kind in SIDES)
     result = RESULT.model_copy(update={"audio": stored, "sides": sides})
     return track(Status.COMPLETED, *formats, result=result)
 

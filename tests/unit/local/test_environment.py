@@ -18,6 +18,7 @@ from services.generator.config import Settings as Generator
 from services.ingest.config import Settings as Ingest
 from services.ingest.identity.keys import key_id_of
 from services.notifier.config import Settings as Notifier
+from shared.cdn import read_keys
 from shared.vault import Vault
 
 
@@ -39,6 +40,7 @@ def test_what_the_caller_set_wins_over_defaults_but_not_over_addresses(layout: L
         "K_SERVICE": "real",
         "GOOGLE_APPLICATION_CREDENTIALS": "/key.json",
         "no_proxy": "internal",
+        "CDN_URL": "https://media.example",
         "UNRELATED": "kept",
     }
 
@@ -54,6 +56,7 @@ def test_what_the_caller_set_wins_over_defaults_but_not_over_addresses(layout: L
         "PUSH_AUTH": "verify",
         "PORT": "8080",
         "no_proxy": "internal,127.0.0.1",
+        "CDN_URL": "http://127.0.0.1:9023",
         "UNRELATED": "kept",
     }
 
@@ -108,6 +111,16 @@ def test_the_main_key_is_made_once_and_is_private(layout: Layout) -> None:
     assert main_key(file) == key
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert key not in json.dumps(layout.describe(env))
+
+
+def test_ingest_and_the_cdn_beside_the_bucket_share_a_key(layout: Layout) -> None:
+    env = environment(layout, {"AUDIO_DELIVERY": "cdn"})
+    (key,) = read_keys(env["CDN_KEYS"])
+
+    assert (key.name, len(key.secret)) == ("local", 16)
+    assert (env["AUDIO_DELIVERY"], env["CDN_URL"]) == ("cdn", layout.url("storage"))
+    assert environment(layout, {})["CDN_KEYS"] == env["CDN_KEYS"]
+    assert stat.S_IMODE((layout.state / "cdn_key").stat().st_mode) == 0o600
 
 
 def test_a_stack_that_asks_for_keys_has_one_and_tells_it(layout: Layout) -> None:

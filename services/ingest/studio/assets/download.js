@@ -1,24 +1,22 @@
-/** Save a file: links to another host cannot be told to, so the page fetches it itself. */
-import { ApiError, here } from "./api.js";
+/** Save a file: the browser does, straight to disk, once the API has said that it is there. */
+import { ApiError, Unreachable } from "./api.js";
 import { complain } from "./notices.js";
 
 /**
- * Fetch what *link* leads to and hand it to the browser to keep.
- * @param {HTMLAnchorElement} link its `download` is the file's name
+ * Have the browser save what *link* leads to; a refusal is told here, not in place of the page.
+ * @param {HTMLAnchorElement} link
  */
 export async function save(link) {
   if (link.getAttribute("aria-busy")) return;
   link.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(here(link.href));
-    if (!answer.ok) throw new ApiError(answer.status, await answer.json().catch(() => ({})), 0);
-    const url = URL.createObjectURL(await answer.blob());
-    Object.assign(document.createElement("a"), { href: url, download: link.download }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    const answer = await fetch(link.href, { redirect: "manual" }).catch(() => {
+      throw new Unreachable("Motif cannot be reached.");
+    });
+    if (answer.type !== "opaqueredirect") throw new ApiError(answer.status, await answer.json().catch(() => ({})), 0);
+    Object.assign(document.createElement("a"), { href: link.href, download: link.download }).click();
   } catch (error) {
-    // A bucket that names no origins can still be opened.
-    if (error instanceof TypeError && navigator.onLine) window.open(link.href, "_blank", "noopener");
-    else complain(error);
+    complain(error);
   } finally {
     link.removeAttribute("aria-busy");
   }

@@ -68,7 +68,7 @@ function files(track) {
       event.preventDefault();
       void save(event.currentTarget);
     };
-    return el("li", {}, el("a", { href: here(file.href), download: name, "aria-label": label, onclick }, ...words));
+    return el("li", {}, el("a", { href: `${here(file.href)}?download=1`, download: name, "aria-label": label, onclick }, ...words));
   }));
 }
 
