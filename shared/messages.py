@@ -62,6 +62,8 @@ class TrackRequest(Message):
     metadata: dict[str, str] = Field(default_factory=dict)
     callback_url: str = ""
     callback_events: tuple[str, ...] = ()
+    image_id: str = ""
+    """Of the image that prompt, style or tempo come from; empty: of none."""
 
 
 class TrackRequested(Message):

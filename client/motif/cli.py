@@ -41,6 +41,12 @@ _COMMANDS: Final = {
         "With --wait, or -o FILE, it is followed until it has ended. Stdout gets the track's id;"
         " with --json one object, the last that is known of the track.",
     ),
+    "prompt": _Command(
+        make.add_prompt,
+        "a prompt from an image",
+        "What a PNG, JPEG or WebP image sounds like. Its image_id is good for motif submit"
+        " --image-id, for 24 hours.",
+    ),
     "status": _Command(look.add_status, "how a track comes along"),
     "list": _Command(look.add_list, "your tracks, newest first"),
     "cancel": _Command(look.add_cancel, "cancel tracks"),

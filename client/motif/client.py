@@ -13,8 +13,8 @@ from motif.decoding import decode
 from motif.downloads import Source, Tell, save, source_of
 from motif.errors import BadAnswer, Misuse, Refused, Unavailable
 from motif.following import Follower
-from motif.results import Model, Options, Track, Usage, WebhookStatus
-from motif.transport import Call, Transport
+from motif.results import ImagePrompt, Model, Options, Track, Usage, WebhookStatus
+from motif.transport import Call, Form, Transport
 
 URL_VARIABLE: Final = "MOTIF_URL"
 KEY_VARIABLE: Final = "MOTIF_API_KEY"
@@ -61,10 +61,29 @@ class Client:
         """Let go of all connections."""
         self._transport.close()
 
+    def prompt(self, image: str | os.PathLike[str] | bytes) -> ImagePrompt:
+        """What an image (a path, or a file's bytes) sounds like: PNG, JPEG or WebP, at most 10 MB.
+
+        The same image is the same answer for 24 hours; its ``image_id`` is good for a submit.
+
+        Raises:
+            OSError: *image* is a path that cannot be read.
+        """
+        data = image if isinstance(image, bytes) else Path(image).read_bytes()
+        form = Form("image", data)
+        call = Call(method="POST", path="/v1/prompts", form=form, repeatable=True)
+        return decode(ImagePrompt, self._transport.json(call))
+
     def submit(
-        self, prompt: str, *, idempotency_key: str | None = None, **options: Unpack[Options]
+        self,
+        prompt: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[Options],
     ) -> Track:
         """Have a track made; the answer has its id, price and estimate, but no sound yet.
+
+        *prompt* may be left out where the options have an ``image_id``.
 
         *options*: the other fields of the API's ``POST /v1/tracks``. The same *idempotency_key*
         with the same fields is the same track, paid once; default: a new one each time.
@@ -76,7 +95,7 @@ class Client:
         call = Call(
             method="POST",
             path="/v1/tracks",
-            body={"prompt": prompt, **options},
+            body={**({} if prompt is None else {"prompt": prompt}), **options},
             headers={"Idempotency-Key": key},
             repeatable=True,
         )

@@ -14,6 +14,8 @@ SIDES: Final[Mapping[str, str]] = {"waveform": "json", "spectrogram": "png", "me
 class Options(TypedDict, total=False):
     """The optional fields of a submit; what is left out is the API's default."""
 
+    image_id: str
+    """Of a ``Client.prompt`` in the last 24 hours: prompt, style and tempo, where not given."""
     style: str
     tempo: str | int
     """slow, moderate, fast, or beats per minute."""
@@ -160,6 +162,25 @@ class Track:
     def completed(self) -> bool:
         """Whether there is audio."""
         return self.status == "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePrompt:
+    """What an image sounds like; good as ``image_id`` until *expires_at*."""
+
+    image_id: str
+    prompt: str
+    style: str
+    tempo: str
+    mood: str = ""
+    energy: float | None = None
+    """0 (still) to 1 (wild)."""
+    palette: tuple[str, ...] = ()
+    model: str = ""
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,24 @@ _LOOPBACK: Final = re.compile(r"localhost|127\.[0-9.]+|\[?::1\]?")
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A body of multipart/form-data with one file."""
+
+    name: str
+    data: bytes
+
+    def encoded(self) -> tuple[str, bytes]:
+        """Its type, and its bytes."""
+        mark = uuid.uuid4().hex
+        head = (
+            f'--{mark}\r\nContent-Disposition: form-data; name="{self.name}"; filename="file"\r\n'
+        )
+        kind = "Content-Type: application/octet-stream\r\n\r\n"
+        body = b"".join(((head + kind).encode(), self.data, f"\r\n--{mark}--\r\n".encode()))
+        return f"multipart/form-data; boundary={mark}", body
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One question to the API."""
@@ -35,6 +54,8 @@ class Call:
     path: str
     """Below the base URL, with a slash before it; or a whole URL of the API."""
     body: Mapping[str, Any] | None = None
+    form: Form | None = None
+    """In the place of ``body``."""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool
@@ -73,10 +94,10 @@ class Transport:
             MotifError: refused, away for *timeout* seconds (default: the client's), no JSON.
         """
         deadline = Deadline(self.timeout if timeout is None else timeout)
-        content = _content(call)
+        kind, content = _content(call)
         for attempt in count():
             try:
-                return self._once(call, content, deadline)
+                return self._once(call, kind, content, deadline)
             except MotifError as exc:
                 rest = pause(exc, attempt, repeatable=call.repeatable)
                 if rest is None or rest >= deadline.left():
@@ -118,10 +139,12 @@ class Transport:
             raise BadAnswer("A link of the API does not lead to the API.")
         return f"{self._base}{slash}{rest}"
 
-    def _once(self, call: Call, content: bytes | None, deadline: Deadline) -> dict[str, Any]:
+    def _once(
+        self, call: Call, kind: str, content: bytes | None, deadline: Deadline
+    ) -> dict[str, Any]:
         headers = {"Accept": "application/json", **call.headers}
         if content is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = kind
         url = httpx.URL(self.own(call.path))
         if call.query:
             url = url.copy_merge_params(call.query)
@@ -216,11 +239,14 @@ def _error(response: httpx.Response, body: bytes) -> MotifError:
     return of_answer(response.status_code, body, headers.get("X-Request-Id", ""), after)
 
 
-def _content(call: Call) -> bytes | None:
+def _content(call: Call) -> tuple[str, bytes | None]:
+    if call.form is not None:
+        return call.form.encoded()
     try:
-        return None if call.body is None else json.dumps(call.body, allow_nan=False).encode()
+        content = None if call.body is None else json.dumps(call.body, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise Misuse(f"This cannot be sent as JSON: {exc}.") from None
+    return "application/json", content
 
 
 def _timeouts(read: float) -> httpx.Timeout:

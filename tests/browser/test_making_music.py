@@ -35,11 +35,11 @@ def test_a_prompt_becomes_music_that_plays(studio: Studio) -> None:
     page.get_by_role("button", name="Pause").click()
     assert len(studio.inked()) > 1, "the played part has no colour of its own"
     page.get_by_role("slider", name="Position in the track").click(position={"x": 5, "y": 20})
-    assert studio.at() < 0.5
+    wait_for(lambda: studio.at() < 0.5)
     box = page.locator("#wave").bounding_box()
     assert box
     page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + 20)
-    assert abs(studio.at() - SECONDS * 0.75) < 0.2
+    wait_for(lambda: abs(studio.at() - SECONDS * 0.75) < 0.2)
     assert studio.inked()[waiting] > 0
 
 

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from services.ingest.identity.callers import is_public
+from services.ingest.prompts.records import IMAGES, KEPT, Seen, image_id
 from shared.ports import Create
 from shared.webhooks import ENDPOINTS, Endpoint, endpoint_id
 from tests.support.api import GOOD, Api
@@ -22,6 +23,7 @@ UNKNOWN = {
     "webhook_id": "msg_" + "a" * 52,
     "endpoint_id": "ep_" + "a" * 52,
     "secret_id": "sec_" + "0" * 24,
+    "image_id": "00000000-0000-5000-8000-000000000000",
 }
 """An id of each kind that nobody has; a new kind of id belongs here, and into ``Owner``."""
 SECONDARY = {"name": "wav"}
@@ -63,8 +65,30 @@ def owner(keyed: Keyed, tenant: str) -> Owner:
         "webhook_id": row.webhook_id,
         "endpoint_id": receiver.endpoint_id,
         "secret_id": secret,
+        "image_id": image(keyed, tenant),
     }
     return Owner(client, ids)
+
+
+def image(keyed: Keyed, tenant: str) -> str:
+    """What was seen in an image of this tenant."""
+    name, store = image_id(tenant, tenant.encode()), keyed.api.store
+    store.get(IMAGES, name)
+    now = store.clock.now()
+    seen = Seen(
+        tenant=tenant,
+        prompt=f"what only {tenant} may read",
+        style="jazz",
+        tempo="slow",
+        mood="",
+        energy=0.5,
+        palette=(),
+        model="",
+        created_at=now,
+        expire_at=now + KEPT,
+    )
+    store.commit(Create(IMAGES, name, seen))
+    return name
 
 
 def routes(keyed: Keyed) -> Iterator[tuple[str, str]]:
@@ -130,6 +154,8 @@ def test_nothing_of_it_was_touched(keyed: Keyed, owners: Mapping[str, Owner]) ->
         assert track.get_json()["run"] == 1
         secret = one.client.get("/v1/webhooks/secrets").get_json()["secrets"]
         assert {row["id"]: row["live"] for row in secret}[one.ids["secret_id"]]
+        seen = one.client.get(f"/v1/prompts/{one.ids['image_id']}")
+        assert (seen.status_code, seen.get_json()["style"]) == (200, "jazz")
         event = one.client.get(f"/v1/webhooks/events/{one.ids['webhook_id']}").get_json()
         assert (event["state"], event["redelivery_requested_at"]) == ("pending", None)
 

@@ -19,6 +19,8 @@ from shared.webhooks import ENDPOINTS, Endpoint, endpoint_id, endpoint_url
 from tests.support.api import GOOD, Api, failed
 from tests.support.closed import closed
 from tests.support.deliveries import OLD, age, attempts, recorded
+from tests.support.gemini import looking
+from tests.support.images import SCENES, encoded
 from tests.support.keyed import SESSION_KEY, Keyed
 from tests.support.messages import completed_event
 from tests.support.streams import Serving, run, serving
@@ -55,7 +57,17 @@ def ingest(public_api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """As in the cloud, but that nobody waits long."""
     folder = tmp_path_factory.mktemp("ingest")
     env = {"API_AUTH": "on", "SESSION_KEYS": SESSION_KEY, "LONG_POLLS": "0"}
-    with serving(public_api, folder, LEGACY_API_TENANT="legacy", **env) as started:
+    with (
+        looking(tmp_path_factory.mktemp("gemini")) as gemini,
+        serving(
+            public_api,
+            folder,
+            LEGACY_API_TENANT="legacy",
+            GEMINI_ENDPOINT=gemini.url,
+            IMAGES_PER_MINUTE="6000",
+            **env,
+        ) as started,
+    ):
         yield started
 
 
@@ -82,6 +94,12 @@ def known(ingest: Serving, key: NewKey) -> dict[str, list[str]]:
     api.end(late, Ending(Status.EXPIRED))
     row = recorded(api, told, attempts=attempts(2, now))
     age(api.store, row.webhook_id, row.created_at - OLD)
+    picture = requests.post(
+        f"{ingest.url}/v1/prompts",
+        files={"image": encoded(SCENES["snow"]())},
+        headers={"Authorization": f"Bearer {key.text}"},
+        timeout=60,
+    )
     place = Endpoint(
         endpoint_id=endpoint_id(TENANT, HOOK), tenant=TENANT, url=endpoint_url(HOOK), created_at=now
     )
@@ -92,6 +110,7 @@ def known(ingest: Serving, key: NewKey) -> dict[str, list[str]]:
         "spare": [spare],
         "webhooks": [row.webhook_id],
         "endpoints": [place.endpoint_id],
+        "images": [picture.json()["image_id"]],
         "keys": [key.text],
     }
 

@@ -16,6 +16,7 @@ import pytest
 from motif import Client, Refused, Track, TrackFailed
 from motif.cli import main
 from tests.support.ffmpeg import decode
+from tests.support.images import encoded, storm
 from tests.support.rig import Rig
 from tests.support.rigs import FAST, running_rig
 from tests.support.waiting import wait_for
@@ -208,3 +209,30 @@ def test_the_example_gets_all_samples_to_finished_audio(keyed: Rig, tmp_path: Pa
         for style, seconds in styles.items()
         for way in ("first.wav", "v1.mp3")
     }
+
+
+def test_from_an_image_to_a_file(
+    client: Client, rig: Rig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "storm.png"
+    picture.write_bytes(encoded(storm(1), "PNG"))
+    seen = client.prompt(picture)
+    assert (seen.style, seen.tempo) == ("classical", "fast")
+    assert client.prompt(picture.read_bytes()) == seen
+    track = client.wait(client.submit(image_id=seen.image_id, duration_seconds=2))
+    assert track.completed
+    asked = {name: track.parameters[name] for name in ("prompt", "style", "tempo")}
+    assert asked == {"prompt": seen.prompt, "style": seen.style, "tempo": seen.tempo}
+    told = client.download(track, "metadata", tmp_path / "m.json").read_text()
+    assert json.loads(told)["image_id"] == seen.image_id
+    assert main(["prompt", str(picture)]) == 0
+    assert seen.image_id in capsys.readouterr().out
+    out = tmp_path / "track.mp3"
+    arguments = ["submit", "--image-id", seen.image_id, "--duration", "2", "-o", str(out)]
+    assert main(arguments) == 0
+    assert len(decode(out.read_bytes())) > RATE
+    picture.write_bytes(b"no image")
+    with pytest.raises(Refused) as refused:
+        client.prompt(picture)
+    assert (refused.value.code, refused.value.field) == ("image_type", "image")
+    assert main(["submit"]) == main(["prompt", str(tmp_path / "none.png")]) == 2

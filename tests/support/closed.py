@@ -10,5 +10,6 @@ def closed(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     made = {name: closed(one) for name, one in schema.items()}
-    shut = isinstance(schema.get("properties"), dict)
+    # A part of an anyOf names some members, and leaves the others to the object around it.
+    shut = schema.get("type") == "object" and isinstance(schema.get("properties"), dict)
     return {"additionalProperties": False, **made} if shut else made

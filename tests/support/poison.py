@@ -13,7 +13,7 @@ def poison(topic: str) -> list[bytes]:
     """Valid Avro, refused by the message models."""
     stamp = "2026-01-02T03:04:05+00:00"
     request = {
-        "prompt": "x", "negative_prompt": "", "style": "jazz", "tempo": "slow",
+        "image_id": "", "prompt": "x", "negative_prompt": "", "style": "jazz", "tempo": "slow",
         "duration_seconds": 1, "seed": -1, "model": "lyria-002", "formats": ["wav"],
         "bit_depth": 16, "loudness_lufs": [], "loop": False, "priority": "batch",
         "metadata": {}, "callback_url": "", "callback_events": [],

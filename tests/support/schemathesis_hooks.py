@@ -1,7 +1,7 @@
 """What schemathesis cannot know of the API: texts, addresses and ids that it takes.
 
 The variable ``KNOWN`` names, in JSON, tracks that there are: ``kept`` ones, ``final`` ones that
-will never change, and ``spare`` ones, to be erased; and ``webhooks``, ``endpoints``,
+will never change, and ``spare`` ones, to be erased; and ``webhooks``, ``endpoints``, ``images``,
 API ``keys``.
 """
 
@@ -15,6 +15,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 from services.ingest.edge.cursors import START
+from tests.support.images import encoded, sunset
 
 _KNOWN: Final[dict[str, list[str]]] = json.loads(os.environ["KNOWN"])
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -36,6 +37,11 @@ schemathesis.openapi.format("uri", st.just(_HOOK))
 schemathesis.openapi.format("uuid", st.sampled_from(_KNOWN["kept"] + _KNOWN["final"]))
 schemathesis.openapi.format("webhook-id", st.sampled_from(_KNOWN["webhooks"]))
 schemathesis.openapi.format("endpoint-id", st.sampled_from(_KNOWN["endpoints"]))
+schemathesis.openapi.format("image-id", st.sampled_from(_KNOWN["images"]))
+_PICTURES: Final = st.sampled_from([encoded(sunset(n).resize((60, 40))) for n in range(3)])
+schemathesis.openapi.format("picture", _PICTURES)
+for _kind in ("image/png", "image/jpeg", "image/webp"):
+    schemathesis.openapi.media_type(_kind, _PICTURES)
 schemathesis.openapi.format("cursor", st.integers(0, 10**15).map(_cursor))
 
 

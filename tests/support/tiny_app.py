@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 def create_app() -> Flask:
     """Wait for the end, sleep through it, read a body, break."""
-    app = new_app(__name__, project="motif-local")
+    app = new_app(__name__)
     app.add_url_rule("/wait", "wait", _wait)
     app.add_url_rule("/sleep", "sleep", _sleep)
     app.add_url_rule("/read", "read", lambda: {"n": len(read_body(10))}, methods=["POST"])

@@ -1,4 +1,4 @@
-"""``submit``, ``retry`` and ``download``: from a prompt to files."""
+"""``prompt``, ``submit``, ``retry`` and ``download``: from an image or a prompt to files."""
 
 import argparse
 import shlex
@@ -15,11 +15,13 @@ from motif.commands import options as opts
 from motif.commands import screen
 from motif.errors import MotifError
 from motif.results import SIDES, Track
+from motif.text import plain
 
 if TYPE_CHECKING:
     from motif.client import Client
 
 _FIELDS = (
+    ("image-id", str, "ID", "of motif prompt: prompt, style and tempo, where not given"),
     ("style", str, "NAME", "instrumental, ambient, classical, rock, electronic or jazz"),
     ("tempo", str, "TEMPO", "slow, moderate, fast, or beats per minute"),
     ("duration", opts.number, "SECONDS", "1 to 300; default 30"),
@@ -44,7 +46,7 @@ _NAMES = {
 def add_submit(parser: argparse.ArgumentParser) -> None:
     """``motif submit``."""
     parser.set_defaults(run=_submit)
-    parser.add_argument("prompt", help="what it should sound like; -: read from stdin")
+    parser.add_argument("prompt", nargs="?", help="what it should sound like; -: read from stdin")
     for name, kind, unit, text in _FIELDS:
         parser.add_argument(f"--{name}", type=kind, metavar=unit, help=text)
     parser.add_argument("--loop", action="store_true", help="the end runs into the start")
@@ -58,6 +60,13 @@ def add_submit(parser: argparse.ArgumentParser) -> None:
         "--idempotency-key", metavar="KEY", help="the same key again is the same track, paid once"
     )
     opts.add_ending(parser)
+    opts.add_api(parser)
+
+
+def add_prompt(parser: argparse.ArgumentParser) -> None:
+    """``motif prompt``."""
+    parser.set_defaults(run=_prompt)
+    parser.add_argument("image", metavar="IMAGE", help="a PNG, JPEG or WebP file")
     opts.add_api(parser)
 
 
@@ -80,8 +89,27 @@ def add_download(parser: argparse.ArgumentParser) -> None:
     opts.add_api(parser)
 
 
+def _prompt(options: argparse.Namespace) -> int:
+    try:
+        data = Path(options.image).read_bytes()
+    except OSError as exc:
+        raise opts.Wrong(f"{options.image} cannot be read: {exc.strerror}") from None
+    with opts.connect(options) as client:
+        found = client.prompt(data)
+    if options.json:
+        screen.put_json(found.raw)
+        return opts.DONE
+    screen.put(plain(found.prompt, 600))
+    rows = [("style", found.style), ("tempo", found.tempo), ("mood", found.mood)]
+    for name, text in (*rows, ("palette", ", ".join(found.palette)), ("image", found.image_id)):
+        screen.put(f"  {name:<7} {plain(text, 200)}")
+    return opts.DONE
+
+
 def _submit(options: argparse.Namespace) -> int:
     places = opts.outputs(options)
+    if options.prompt is None and not options.image_id:
+        raise opts.Wrong("give a prompt, or --image-id")
     fields = fields_of(options, places.values())
     prompt = " ".join(sys.stdin.read().split()) if options.prompt == "-" else options.prompt
     key = options.idempotency_key or str(uuid.uuid4())

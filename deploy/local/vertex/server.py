@@ -1,4 +1,7 @@
-"""`:predict` of `lyria-002` over HTTP: validate, spoil as told, compose, take the time, bill."""
+"""`:predict` of `lyria-002` over HTTP: validate, spoil as told, compose, take the time, bill.
+
+`:generateContent` with an image is answered in `vision`, at the same address.
+"""
 
 import json
 import random
@@ -14,15 +17,19 @@ from deploy.local.vertex.clips import Clips
 from deploy.local.vertex.errors import ERRORS
 from deploy.local.vertex.ledger import Ledger
 from deploy.local.vertex.replies import REPLIES
+from deploy.local.vertex.vision import request as vision
+from deploy.local.vertex.vision.replies import LOOKS
+from deploy.local.vertex.vision.server import Vision
 
 _JSON = "application/json; charset=UTF-8"
-_NAMES: Mapping[str, Mapping[str, Any]] = {"error": ERRORS, "reply": REPLIES}
+_NAMES: Mapping[str, Mapping[str, Any]] = {"error": ERRORS, "reply": REPLIES, "look": LOOKS}
 
 
 class Vertex:
     """The stand-in, as a handler of the HTTP base.
 
-    Fault rules match on `prompt` and `seed`. Beside the general actions there are
+    Fault rules match on `method` (`predict`, `generateContent`), `prompt` and `seed`, both empty
+    for an image. Beside the general actions there are `{"look": NAME}` for images,
     `{"error": NAME}` (with `retry_after` seconds if wanted), which is not paid, and
     `{"reply": NAME}`, which is; so are `cut`, `stall` and `commit_then_reset`, whose reply is
     spoiled after the audio was made. `status` and `reset` do no work and cost nothing.
@@ -34,7 +41,9 @@ class Vertex:
         `spread` (0 to 1): each time up to such a share less, or more.
         """
         self._ledger = Ledger(folder)
-        self._faults = Faults(folder, ("prompt", "seed"), ("error", "reply", "retry_after"))
+        fields, actions = ("method", "prompt", "seed"), ("error", "reply", "look", "retry_after")
+        self._faults = Faults(folder, fields, actions)
+        self._vision = Vision(folder)
         self._clips = clips
         self._latency = latency
         self._spread = spread
@@ -44,17 +53,29 @@ class Vertex:
         control = _misnamed(request) or self._faults.endpoint(request)
         if control:
             return control
+        if vision.is_look(request):
+            return self._look(request)
         start = time.monotonic()
         call = None
         try:
             call = read(request)
-            request.fault = self._faults.take(prompt=call.prompt, seed=_seed(call))
+            request.fault = self._faults.take(
+                method="predict", prompt=call.prompt, seed=_seed(call)
+            )
             response = apply(request, lambda _: self._predict(call, request.fault, start))
         except Refused as refused:
             response = refused.refusal.response()
         status = None if response.reset else response.status
         self._ledger.answered(call, status, time.monotonic() - start)
         return response
+
+    def _look(self, request: Request) -> Response:
+        try:
+            look = vision.read(request)
+            request.fault = self._faults.take(method="generateContent")
+            return apply(request, lambda _: self._vision.answer(look, request.fault))
+        except Refused as refused:
+            return refused.refusal.response()
 
     def _predict(self, call: Call, fault: Mapping[str, Any], start: float) -> Response:
         if "error" in fault:

@@ -12,8 +12,9 @@ _PATIENCE: Final = 3.0
 class Singly:
     """A lock for each name that is in use; thread-safe, one per process."""
 
-    def __init__(self) -> None:
-        """None is in use."""
+    def __init__(self, patience: float = _PATIENCE) -> None:
+        """None is in use; a turn is waited for *patience* seconds."""
+        self._patience = patience
         self._lock = threading.Lock()
         self._turns: dict[str, tuple[threading.Lock, int]] = {}
 
@@ -21,7 +22,7 @@ class Singly:
     def turn(self, name: str) -> Iterator[None]:
         """Run while nobody else has *name*'s turn, or when patience has ended."""
         turn = self._join(name)
-        own = turn.acquire(timeout=_PATIENCE)
+        own = turn.acquire(timeout=self._patience)
         try:
             yield
         finally:

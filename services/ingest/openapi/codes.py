@@ -45,6 +45,15 @@ CODES: Final[Mapping[str, Word]] = {
         "There is nothing yet that could sign webhooks.",
         "Make a secret first: `POST /v1/webhooks/secrets`.",
     ),
+    "image_invalid": Word(
+        400, "The image is damaged, or cannot be decoded.", "Save it again as PNG or JPEG."
+    ),
+    "image_too_many_pixels": Word(
+        400,
+        "The image has a side above 12000 pixels, or more than 40 megapixels.",
+        "Make it smaller: 1024 pixels a side are plenty.",
+    ),
+    "image_animated": Word(400, "The image is animated.", "Send one of its pictures."),
     "unauthenticated": Word(
         401,
         "No API key came, or none that is good.",
@@ -65,6 +74,11 @@ CODES: Final[Mapping[str, Word]] = {
         404,
         "There is no such track, or none any more, or it is not yours.",
         "Use a `request_id` that a submit has answered in the last 90 days.",
+    ),
+    "no_such_image": Word(
+        404,
+        "There is no such image, or none any more, or it is not yours.",
+        "Send the image to `POST /v1/prompts` again: it is remembered for 24 hours.",
     ),
     "no_such_format": Word(
         404, "The track was not asked for in this format.", "Use one of its `formats`."
@@ -131,13 +145,28 @@ CODES: Final[Mapping[str, Word]] = {
         "Rotate instead: `overlap_seconds` 0 ends it.",
     ),
     "request_entity_too_large": Word(413, "The body is too long.", "Send at most 32768 bytes."),
+    "image_too_large": Word(
+        413, "The image has more than 10 MB.", "Make it smaller: 1024 pixels a side are plenty."
+    ),
     "unsupported_media_type": Word(
-        415, "The body must be JSON.", "Send `Content-Type: application/json`."
+        415,
+        "The body must be JSON; for an image, multipart/form-data.",
+        "Send `Content-Type: application/json`, or the image as a form does.",
+    ),
+    "image_type": Word(
+        415,
+        "The file is no PNG, JPEG or WebP image, whatever its name says.",
+        "Send a PNG, JPEG or WebP image.",
     ),
     "idempotency_key_reused": Word(
         422,
         "This `Idempotency-Key` came before, with another body.",
         "Send the first body again, or a new key.",
+    ),
+    "image_blocked": Word(
+        422,
+        "The model's safety filter refused the image.",
+        "Send another image, or describe the music in words.",
     ),
     "upgrade_required": Word(
         426,
@@ -157,6 +186,11 @@ CODES: Final[Mapping[str, Word]] = {
         "The quote does not fit into what is left of today's cap.",
         "Go on after midnight UTC (`Retry-After`), or have the cap raised.",
     ),
+    "too_many_images": Word(
+        429,
+        "Too many new images in a minute.",
+        "Go on after `Retry-After` seconds; an image that was sent before does not count.",
+    ),
     "too_many_sign_ins": Word(
         429,
         "Too many sign-ins with a wrong key came from this address.",
@@ -166,6 +200,21 @@ CODES: Final[Mapping[str, Word]] = {
         500,
         "Something broke on our side; it has been logged.",
         "Try again later; if it stays, report the request id.",
+    ),
+    "image_not_understood": Word(
+        502,
+        "The model made no usable prompt of the image.",
+        "Try again, or describe the music in words.",
+    ),
+    "image_model_unavailable": Word(
+        503,
+        "The model that looks at images does not answer.",
+        "Try again after `Retry-After` seconds, or describe the music in words.",
+    ),
+    "too_many_uploads": Word(
+        503,
+        "As many images as may be are being read.",
+        "Try again after `Retry-After` seconds.",
     ),
     "store_unavailable": Word(
         503,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from services.ingest.openapi.examples import Examples
 from services.ingest.openapi.hooks import hooks
-from services.ingest.openapi.operations import JSON, OF_LIMITED, Answer, Call, Parameter
+from services.ingest.openapi.operations import FORM, JSON, OF_LIMITED, Answer, Call, Parameter
 from services.ingest.openapi.problems import headers, refusals
 from services.ingest.openapi.types import Types
 from services.ingest.tracks import answers, catalog
@@ -38,6 +38,7 @@ _SCHEMES: Final[Mapping[str, Any]] = {
 }
 _PATH: Final[Mapping[str, Mapping[str, Any]]] = {
     "track_id": {"type": "string", "format": "uuid"},
+    "image_id": {"type": "string", "format": "image-id"},
     "name": {"type": "string", "enum": [*catalog.FORMATS]},
     "webhook_id": {"type": "string", "format": "webhook-id", "pattern": "^msg_[a-z2-7]{52}$"},
     "endpoint_id": {"type": "string", "format": "endpoint-id", "pattern": "^ep_[a-z2-7]{52}$"},
@@ -85,7 +86,7 @@ class Document:
 
     def _operation(self, call: Call) -> dict[str, Any]:
         about = {"description": call.about} if call.about else {}
-        body = {"requestBody": self._body(call)} if call.body else {}
+        body = {"requestBody": self._body(call)} if call.body or call.form else {}
         return {
             "operationId": call.name,
             "tags": [call.tag],
@@ -110,6 +111,8 @@ class Document:
         return [{"bearer": []}, session if call.method == "GET" else session | {"csrf": []}]
 
     def _body(self, call: Call) -> dict[str, Any]:
+        if call.form:
+            return {"required": True, "content": {FORM: _parts(call.form)}}
         return {"required": call.body_required, "content": {JSON: self._content(call.body)}}
 
     def _answer(self, answer: Answer, more: tuple[str, ...]) -> dict[str, Any]:
@@ -142,6 +145,18 @@ class Document:
 
 def _limited(call: Call) -> tuple[str, ...]:
     return () if call.public else OF_LIMITED
+
+
+def _parts(form: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "schema": {
+            "type": "object",
+            "properties": {name: dict(part["schema"]) for name, part in form.items()},
+            "required": list(form),
+            "additionalProperties": False,
+        },
+        "encoding": {name: {"contentType": part["contentType"]} for name, part in form.items()},
+    }
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

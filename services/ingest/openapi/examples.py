@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from services.ingest.identity.routes import SignIn
 from services.ingest.openapi.service_calls import LegacyBody
+from services.ingest.prompts.answers import ImagePrompt, shown
+from services.ingest.prompts.records import KEPT, Seen
 from services.ingest.tracks import answers, views
 from services.ingest.tracks.submission import Submission
 from services.ingest.webhooks import answers as webhook_answers
@@ -21,6 +23,7 @@ from shared.track import Stage, Status, Track
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TENANT: Final = "acme"
 _ID: Final = "0f8a3c1e-5b7d-4e2a-9c6f-1d2e3f4a5b6c"
+_IMAGE: Final = "7a1d4c52-3b0e-5f69-8c1a-2e4b6d8f0a13"
 _SHORT: Final = {"prompt": "warm strings at dawn"}
 _LONG: Final = {
     "prompt": "late night trio, brushed drums, upright bass, a piano that takes its time",
@@ -35,7 +38,7 @@ _LONG: Final = {
     "max_cost_usd": 0.5,
 }
 REQUESTS: Final[Mapping[Any, Mapping[str, Any]]] = {
-    Submission: {"short": _SHORT, "full": _LONG},
+    Submission: {"short": _SHORT, "full": _LONG, "image": {"image_id": _IMAGE}},
     LegacyBody: {"legacy": {**_SHORT, "style": "ambient", "duration_seconds": 45}},
     Test: {"completed": {"callback_url": _LONG["callback_url"], "type": "track.completed"}},
     NewSecret: {"v1": {"kind": Kind.V1}},
@@ -129,6 +132,21 @@ def _file(name: str, mime_type: str, size: int) -> AudioObject:
     )
 
 
+def _seen() -> Seen:
+    return Seen(
+        tenant=TENANT,
+        prompt="warm analog pads and a distant felt piano, glowing and slowly fading over water",
+        style="ambient",
+        tempo="slow",
+        mood="golden, wistful",
+        energy=0.16,
+        palette=("amber", "rose", "gold"),
+        model="gemini-3.5-flash-lite",
+        created_at=NOW,
+        expire_at=NOW + KEPT,
+    )
+
+
 def _details(base: str) -> dict[str, Any]:
     eta = views.expected(None, NOW + timedelta(seconds=35), NOW + timedelta(seconds=60))
     return {
@@ -140,6 +158,7 @@ def _details(base: str) -> dict[str, Any]:
 _ANSWERS: Final[Mapping[Any, Callable[[str], dict[str, Any]]]] = {
     answers.Accepted: lambda base: {"queued": views.accepted(_track(_SHORT), base)},
     answers.TrackDetail: _details,
+    ImagePrompt: lambda base: {"sunset": shown(_IMAGE, _seen(), base)},
     answers.Cancelled: lambda _: {"cancelled": {"request_id": _ID, "result": "cancelled"}},
     answers.Legacy: lambda _: {"queued": views.legacy(_track(_SHORT))},
     webhook_answers.SecretMade: lambda _: {

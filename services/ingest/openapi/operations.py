@@ -7,6 +7,7 @@ from typing import Any, Final
 from services.ingest.edge.cursors import DEFAULT, LARGEST
 
 JSON: Final = "application/json"
+FORM: Final = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Call:
     body: Any = None
     """Type of the request's body."""
     body_required: bool = True
+    form: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Parts of a body that is multipart/form-data instead: name -> schema, and ``contentType``."""
     parameters: tuple[Parameter, ...] = ()
     answers: tuple[Answer, ...] = ()
     codes: tuple[str, ...] = ()
@@ -65,7 +68,7 @@ class Call:
         """Every code that this call can be refused with."""
         if self.own_errors:
             return ()
-        sent = BODY_CODES if self.body else ()
+        sent = BODY_CODES if self.body else FORM_CODES if self.form else ()
         keyed = () if self.public else KEY_CODES
         safe = self.public or self.method == "GET"
         written = () if safe else WRITE_CODES
@@ -88,6 +91,10 @@ PAGING: Final = (
 BODY_CODES: Final = (
     *("bad_request", "invalid_json", "invalid_field", "unknown_field"),
     *("request_entity_too_large", "unsupported_media_type"),
+)
+FORM_CODES: Final = (
+    *("bad_request", "invalid_field", "unknown_field", "missing_field"),
+    *("unsupported_media_type",),
 )
 KEY_CODES: Final = ("invalid_field", "unauthenticated", "rate_limited", "store_unavailable")
 """Of every call that takes a key: each refuses query parameters that it does not know."""

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from markupsafe import Markup, escape
 
 from services.ingest.openapi.codes import CODES, ENDINGS
+from services.ingest.openapi.operations import FORM
 from shared.cures import CURES
 
 Schema = Mapping[str, Any]
@@ -134,7 +135,10 @@ def curl(method: str, url: str, operation: Schema) -> str:
     parts.append(f'"{url}"')
     if operation["security"]:
         parts.append('-H "Authorization: Bearer $MOTIF_API_KEY"')
-    for one in operation.get("requestBody", {}).get("content", {}).values():
+    for media, one in operation.get("requestBody", {}).get("content", {}).items():
+        if media == FORM:
+            parts += [f"-F {name}=@{name}.jpg" for name in one["schema"]["required"]]
+            continue
         first = next(iter(one["examples"].values()))["value"]
         parts += ['-H "Content-Type: application/json"', f"-d '{json.dumps(first)}'"]
     return " \\\n  ".join(parts)

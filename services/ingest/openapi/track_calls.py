@@ -27,13 +27,21 @@ _WAIT: Final = Parameter(
     schema={"type": "integer", "minimum": 0, "maximum": 60, "default": 0},
     example=30,
 )
+_DOWNLOAD: Final = Parameter(
+    name="download",
+    about="1: a browser saves the file, as `motif-ID.FORMAT`, instead of playing it.",
+    schema={"type": "integer", "enum": [0, 1], "default": 0},
+    example=1,
+)
 _NO_TRACK: Final = ("no_such_track",)
 _REDIRECT: Final = Answer(
     status=302, about="The file, behind a signed URL good for 15 minutes.", headers=("Location",)
 )
 
 
-def _file(path: str, name: str, summary: str, *codes: str) -> Call:
+def _file(
+    path: str, name: str, summary: str, *codes: str, taking: tuple[Parameter, ...] = ()
+) -> Call:
     return Call(
         method="GET",
         path=f"{_OWN}/{path}",
@@ -41,6 +49,7 @@ def _file(path: str, name: str, summary: str, *codes: str) -> Call:
         tag=TAG,
         summary=summary,
         about="Range requests work at the redirect's target. Do not send your key there.",
+        parameters=taking,
         answers=(_REDIRECT,),
         codes=(*_NO_TRACK, "not_completed", *codes, "storage_unavailable"),
     )
@@ -69,7 +78,7 @@ CALLS: Final = (
         codes=(
             *("missing_field", "target_not_allowed", "max_cost_exceeded"),
             *("webhook_secret_missing", "idempotency_key_reused", "track_erased"),
-            *("too_many_tracks", "spend_cap_reached"),
+            *("too_many_tracks", "spend_cap_reached", "no_such_image"),
         ),
     ),
     Call(
@@ -128,7 +137,10 @@ CALLS: Final = (
         ),
         codes=(*_NO_TRACK, "not_retryable", "too_many_tracks", "spend_cap_reached"),
     ),
-    _file("audio.{name}", "getAudio", "The audio in one format", "no_such_format"),
+    _file(
+        *("audio.{name}", "getAudio", "The audio in one format", "no_such_format"),
+        taking=(_DOWNLOAD,),
+    ),
     _file("waveform", "getWaveform", "Peaks for drawing (audiowaveform v2 JSON)", "no_such_file"),
     _file("spectrogram", "getSpectrogram", "A picture of the sound (PNG)", "no_such_file"),
     _file("metadata", "getMetadata", "Recipe, seeds, measures, checksums, cost", "no_such_file"),

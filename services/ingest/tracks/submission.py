@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import (
     BaseModel,
@@ -12,16 +12,21 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
+    ValidationInfo,
     field_validator,
+    model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from services.ingest.edge.schemas import OneOf
+from services.ingest.prompts.records import Seen
 from services.ingest.tracks import catalog
 from services.ingest.tracks.answers import Parameters
 from shared.messages import TrackRequest
 from shared.models import MODELS
 from shared.targets import TargetNotAllowed
 
+IMAGE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SEEDS: Final = 2**31
 _LONGEST_NEGATIVE: Final = 500
 _LONGEST_KEY: Final = 64
@@ -36,10 +41,16 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 """Format characters that honest text needs."""
 _PLAIN: Final = {"type": "string", "format": "plain-text"}
 """Letters and blanks of any script, but nothing that hides."""
-_PROMPT: Final = Field(
-    json_schema_extra=_PLAIN
-    | {"minLength": catalog.PROMPT_LENGTH.start, "maxLength": catalog.PROMPT_LENGTH.stop - 1},
-)
+
+
+def _describe_prompt(schema: dict[str, Any]) -> None:
+    """As it may be sent: what stands for one that was not is no default."""
+    del schema["default"]
+    lengths = catalog.PROMPT_LENGTH
+    schema.update(_PLAIN, minLength=lengths.start, maxLength=lengths.stop - 1)
+
+
+_PROMPT: Final = Field(validate_default=True, json_schema_extra=_describe_prompt)
 _NEGATIVE: Final = Field(
     json_schema_extra=_PLAIN | {"maxLength": _LONGEST_NEGATIVE},
 )
@@ -54,6 +65,14 @@ _TEMPO: Final = Field(
 _URL: Final = Field(
     json_schema_extra={"format": "uri", "pattern": "^(https://.+)?$", "maxLength": 2048},
 )
+_IMAGE: Final = Field(json_schema_extra={"format": "image-id"})
+_EITHER: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"required": ["prompt"]},
+        {"required": ["image_id"], "properties": {"image_id": {"type": "string"}}},
+    ]
+}
+"""Of an image and a prompt there has to be one; there may be both."""
 _METADATA: Final = Field(
     max_length=16,
     json_schema_extra={
@@ -72,10 +91,14 @@ class Submission(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,
         use_attribute_docstrings=True,
+        json_schema_extra=_EITHER,
     )
 
-    prompt: Annotated[StrictStr, _PROMPT]
-    """What to play, in English plain text."""
+    image_id: Annotated[StrictStr, _IMAGE] | None = None
+    """Of `POST /v1/prompts`, at most 24 hours ago: prompt, style and tempo are that image's, where
+    they are not sent."""
+    prompt: Annotated[StrictStr, _PROMPT] = ""
+    """What to play, in English plain text; required unless there is an image."""
     style: Annotated[StrictStr, OneOf(catalog.STYLES)] = "instrumental"
     tempo: Annotated[StrictInt | StrictStr, _TEMPO] = "moderate"
     """A word, or beats per minute."""
@@ -112,22 +135,33 @@ class Submission(BaseModel):
     """Refuse the track if its quote is higher; null: no limit."""
     model: Annotated[StrictStr, OneOf(tuple(MODELS))] = catalog.MODEL
 
+    @model_validator(mode="before")
+    @classmethod
+    def _sent(cls, body: Any) -> Any:
+        # An empty prompt that was sent is wrong; only one that was not may be the image's.
+        empty = isinstance(body, dict) and body.get("prompt") == ""
+        return {**body, "prompt": " "} if empty else body
+
+    @field_validator("image_id")
+    @classmethod
+    def _image_id(cls, value: str | None) -> str | None:
+        if value is not None and not IMAGE_ID.fullmatch(value):
+            raise ValueError("is no id of an image")
+        return value
+
     @field_validator("prompt")
     @classmethod
-    def _prompt(cls, value: str) -> str:
-        text = _clean(value).strip()
-        if len(text) not in catalog.PROMPT_LENGTH:
-            raise ValueError(
-                f"must have 5 to 500 characters, without the blanks around it: {len(text)}"
-            )
-        if not any(c.isalnum() and c not in _FILLERS for c in text):
-            raise ValueError("holds no letter and no digit")
-        return text
+    def _prompt(cls, value: str, info: ValidationInfo) -> str:
+        if value:
+            return plain_prompt(value)
+        if info.data.get("image_id", "wrong") is None:
+            raise PydanticCustomError("missing", "is missing")
+        return ""
 
     @field_validator("negative_prompt")
     @classmethod
     def _negative_prompt(cls, value: str) -> str:
-        text = _clean(value).strip()
+        text = plain_text(value).strip()
         if len(text) > _LONGEST_NEGATIVE:
             raise ValueError(f"must have at most {_LONGEST_NEGATIVE} characters: {len(text)}")
         return text
@@ -148,19 +182,24 @@ class Submission(BaseModel):
     @classmethod
     def _metadata(cls, value: dict[str, str]) -> dict[str, str]:
         for key, text in value.items():
-            if not 1 <= len(_clean(key)) <= _LONGEST_KEY or len(_clean(text)) > _LONGEST_VALUE:
+            if (
+                not 1 <= len(plain_text(key)) <= _LONGEST_KEY
+                or len(plain_text(text)) > _LONGEST_VALUE
+            ):
                 raise ValueError("keys take 1 to 64 characters, values at most 512")
             if _RESERVED.fullmatch(key):
                 raise ValueError("keys in double underscores are reserved")
         return value
 
-    def to_request(self) -> TrackRequest:
-        """The immutable request, as every message carries it."""
+    def to_request(self, seen: Seen | None = None) -> TrackRequest:
+        """The immutable request, as every message carries it; *seen*: in the image, if any."""
+        given = self.model_fields_set
         return TrackRequest(
-            prompt=self.prompt,
+            image_id=self.image_id or "",
+            prompt=self.prompt or (seen.prompt if seen else UNKNOWN),
             negative_prompt=self.negative_prompt,
-            style=self.style,
-            tempo=str(self.tempo),
+            style=seen.style if seen and "style" not in given else self.style,
+            tempo=seen.tempo if seen and "tempo" not in given else str(self.tempo),
             duration_seconds=self.duration_seconds,
             seed=-1 if self.seed is None else self.seed,
             model=self.model,
@@ -175,7 +214,11 @@ class Submission(BaseModel):
         )
 
 
+UNKNOWN: Final = "(unknown image)"
+"""Stands for the prompt of an image that is not known (any more), and gets nowhere: it is for
+requests that came before."""
 CURES: Final[dict[str, str]] = {
+    "image_id": "Use the image_id of an answer to POST /v1/prompts.",
     "prompt": "Describe the music in 5 to 500 characters of plain text, in one line.",
     "negative_prompt": "Name what to leave out in at most 500 characters, in one line.",
     "style": f"Use one of: {', '.join(catalog.STYLES)}.",
@@ -197,8 +240,28 @@ CURES: Final[dict[str, str]] = {
 """Field -> what to send instead; a test keeps it complete."""
 
 
-def _clean(text: str) -> str:
-    """Refuse what could hide text or forge a line; normalise the rest (NFC)."""
+def plain_prompt(value: str) -> str:
+    """*value* as a prompt, without blanks around it.
+
+    Raises:
+        ValueError: it cannot be one.
+    """
+    text = plain_text(value).strip()
+    if len(text) not in catalog.PROMPT_LENGTH:
+        raise ValueError(
+            f"must have 5 to 500 characters, without the blanks around it: {len(text)}"
+        )
+    if not any(c.isalnum() and c not in _FILLERS for c in text):
+        raise ValueError("holds no letter and no digit")
+    return text
+
+
+def plain_text(text: str) -> str:
+    """*text*, normalised (NFC).
+
+    Raises:
+        ValueError: it holds what could hide text or forge a line.
+    """
     if any(unicodedata.category(c) in _HIDDEN and c not in _JOINERS for c in text):
         raise ValueError("holds line breaks, control, bidirectional or unassigned characters")
     return unicodedata.normalize("NFC", text)

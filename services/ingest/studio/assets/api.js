@@ -55,16 +55,17 @@ export function here(link) {
  * One call.
  * @param {string} method
  * @param {string} path
- * @param {{body?: any, key?: string, signal?: AbortSignal}} [given] *key*: of idempotency
+ * @param {{body?: any, form?: FormData, key?: string, signal?: AbortSignal}} [given] *key*: of
+ *   idempotency
  * @returns {Promise<any>} the JSON body; null for 204
  * @throws {ApiError|Unreachable}
  */
-export async function call(method, path, { body, key, signal } = {}) {
+export async function call(method, path, { body, form, key, signal } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   if (csrf && method !== "GET") headers["X-CSRF-Token"] = csrf;
-  const sent = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
+  const sent = { method, headers, signal, body: form || (body === undefined ? undefined : JSON.stringify(body)) };
   const answer = await fetch(path, sent).catch((error) => {
     if (error.name === "AbortError") throw error;
     throw new Unreachable("Motif cannot be reached.");
@@ -79,6 +80,18 @@ export async function call(method, path, { body, key, signal } = {}) {
 
 /** A read. */
 export const get = (path, signal) => call("GET", path, { signal });
+
+/**
+ * Send a file, as a form does.
+ * @param {string} path
+ * @param {string} name of the part
+ * @param {File} file
+ */
+export function upload(path, name, file) {
+  const form = new FormData();
+  form.append(name, file, file.name || name);
+  return call("POST", path, { form });
+}
 
 /**
  * A write that may be repeated, because its key makes it one: repeated while nobody answers.

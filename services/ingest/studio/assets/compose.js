@@ -1,8 +1,9 @@
 /** The form: what to compose, what it will cost, and what the API says against it. */
-import { ApiError } from "./api.js";
+import { ApiError, now } from "./api.js";
 import { IDEAS } from "./ideas.js";
 import { $, el, say } from "./dom.js";
 import { complain, explain } from "./notices.js";
+import { wirePicture } from "./picture.js";
 import { quote } from "./quote.js";
 import { submit } from "./submit.js";
 import { FORMATS, STYLES, capital, money } from "./words.js";
@@ -10,6 +11,8 @@ import { FORMATS, STYLES, capital, money } from "./words.js";
 const MOST = 500;
 const LEAST = 5;
 let busy = false;
+/** What was seen in the last picture. */
+let image = null;
 let next = Math.floor(Math.random() * IDEAS.length);
 
 /**
@@ -22,6 +25,10 @@ export function wireCompose(accepted) {
   $("#ideas").append(...IDEAS.slice(0, 3).map((idea) => el("li", {},
     el("button", { type: "button", class: "idea", onclick: () => suggest(idea) }, idea.prompt))));
   $("#surprise").addEventListener("click", () => suggest(IDEAS[next++ % IDEAS.length]));
+  wirePicture((seen) => {
+    image = seen;
+    suggest(seen);
+  });
   $("#length").addEventListener("input", () => { $("#seconds").value = $("#length").value; });
   $("#seconds").addEventListener("input", () => { $("#length").value = $("#seconds").value; });
   $("#compose").addEventListener("input", refresh);
@@ -91,6 +98,8 @@ function read() {
   if (text("#negative")) body.negative_prompt = text("#negative");
   if (text("#seed")) body.seed = number(text("#seed"));
   if (text("#limit")) body.max_cost_usd = number(text("#limit"));
+  const seen = image?.prompt === body.prompt && Date.parse(image.expires_at) > now();
+  if (seen) body.image_id = image.image_id;
   if (text("#title")) body.metadata = { title: text("#title") };
   return body;
 }

@@ -1,0 +1,1 @@
+"""Gemini's `:generateContent` for one image: what colour, light and edges tell, and no more."""

@@ -1,0 +1,1 @@
+"""From an image to a prompt: what is taken in, what Gemini says of it, and what is kept."""
