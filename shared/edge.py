@@ -10,17 +10,19 @@ from typing import Any, Final
 
 from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
+from opentelemetry.trace import SpanKind
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from shared import shutdown
+from shared import shutdown, tracing
 from shared.auth import PushAuth
 from shared.errors import Malformed, MotifError, RetryableError
 from shared.events import MAX_EVENT_BYTES, Delivery, decode_delivery
-from shared.logs import log_context, trace_fields
+from shared.logs import log_context
 from shared.problems import MIME_TYPE, problem_of
 
 _log = logging.getLogger(__name__)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{8,64}")
+_PROBES: Final = ("startup", "live")
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -28,23 +30,23 @@ _HEADERS: Final = {
 }
 
 
-def new_app(name: str, *, project: str = "", **options: Any) -> Flask:
-    """A Flask app with problem+json errors, request ids, probes and strict headers.
+def new_app(name: str, **options: Any) -> Flask:
+    """A Flask app with problem+json errors, request ids, traces, probes and strict headers.
 
-    *project* is the Google Cloud project that traces belong to; *options* go to ``Flask``.
-    No view gets more than 1 MB of a body unless it calls ``read_body`` with another limit.
+    *options* go to ``Flask``. No view gets more than 1 MB of a body unless it calls ``read_body``
+    with another limit.
     """
     app = Flask(name, **{"static_folder": None, **options})
     app.config["MAX_CONTENT_LENGTH"] = MAX_EVENT_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
-    app.before_request(lambda: _open(project))
+    app.before_request(_open)
     app.after_request(_finish)
     app.teardown_request(_close)
     app.register_error_handler(HTTPException, _on_error)
     app.register_error_handler(Exception, _on_error)
     # Cloud Run keeps some paths ending in z for itself.
-    app.add_url_rule("/startup", "startup", _alive)
-    app.add_url_rule("/live", "live", _alive)
+    for probe in _PROBES:
+        app.add_url_rule(f"/{probe}", probe, _alive)
     return app
 
 
@@ -63,6 +65,7 @@ def push_route(app: Flask, path: str, auth: PushAuth, handle: Callable[[Delivery
             subscription=delivery.subscription,
             attempt=delivery.attempt,
         )
+        _process(delivery)
         handle(delivery)
         return Response(status=204)
 
@@ -76,6 +79,7 @@ def sweep_route(
 
     def run() -> ResponseReturnValue:
         _admit(auth)
+        g.log_stack.callback(tracing.push)
         return dict(sweep())
 
     _post_only(app, path, run)
@@ -123,6 +127,20 @@ def _delivery() -> Delivery:
     return decode_delivery(dict(request.headers), body)
 
 
+def _process(delivery: Delivery) -> None:
+    """Make the rest of the request part of the message's trace, not of the push's own."""
+    g.log_stack.callback(tracing.push)
+    g.log_stack.enter_context(
+        tracing.span(
+            "process",
+            SpanKind.CONSUMER,
+            parent=delivery.attributes.get(tracing.ATTRIBUTE, ""),
+            message_id=delivery.message_id,
+            subscription=delivery.subscription,
+        )
+    )
+
+
 def _post_only(app: Flask, path: str, view: Callable[[], ResponseReturnValue]) -> None:
     app.add_url_rule(path, path, view, methods=["POST"], provide_automatic_options=False)
 
@@ -131,18 +149,26 @@ def _alive() -> ResponseReturnValue:
     return {}
 
 
-def _open(project: str) -> None:
+def _open() -> None:
     sent = request.headers.get("X-Request-Id", "")
     g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
     g.log_stack = ExitStack()
     # Not request_id: that is a track's in everything else that is logged.
-    log_fields(
-        http_request_id=g.request_id,
-        **trace_fields(request.headers.get("traceparent", ""), project),
-    )
+    log_fields(http_request_id=g.request_id)
+    found = (request.headers.get(name, "") for name in ("traceparent", "X-Cloud-Trace-Context"))
+    g.log_stack.enter_context(tracing.request(tracing.sent(*found), _span_name()))
+
+
+def _span_name() -> str:
+    """Empty for what is not worth a span: probes, scans, and pushes, which get a better one."""
+    rule = request.url_rule
+    if rule is None or rule.endpoint in _PROBES or rule.endpoint.startswith("/"):
+        return ""
+    return f"{request.method} {rule.rule}"
 
 
 def _finish(response: Response) -> Response:
+    tracing.answered(response.status_code)
     response.headers["X-Request-Id"] = g.request_id
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)

@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from shared import rules
+from shared import rules, signals, tracing
 from shared.clock import seconds
 from shared.cures import failure
 from shared.errors import Code, CommitUnclear, RetryableError, StoreUnavailable
 from shared.failpoints import failpoint
+from shared.logs import log_context
 from shared.messages import (
     ENDING_TYPES,
     ErrorInfo,
@@ -78,6 +79,8 @@ def end(
             return None
         own = [a.status for a in track.announcements if a.nonce == nonce]
         if own:
+            if track.status is own[0]:  # and not the next run by now
+                _tell(track)
             return own[0]
         now = store.clock.now()
         ending = None if track.status.ended else judge(track, now)
@@ -85,9 +88,24 @@ def end(
             return None
         done = ended(track, ending, now=now, nonce=nonce, source=source, timing=timing)
         if _commit(store, seen, done):
+            _tell(done)
             failpoint(f"{source}_after_end", request_id)
             return ending.status
     raise StoreUnavailable("an ending found no quiet moment to commit")
+
+
+def _tell(track: Track) -> None:
+    queued_at, ended_at = track.queued_at or track.created_at, track.ended_at or track.created_at
+    with log_context(request_id=track.request_id, run=track.run, tenant=track.tenant):
+        signals.tell(
+            signals.TRACK_ENDED,
+            status=track.status.value,
+            code=track.error.code if track.error else "",
+            clips=rules.clips(track.request),
+            provider_calls=track.provider_calls,
+            billed_usd=track.result.cost_usd if track.result else 0.0,
+            seconds=round((ended_at - queued_at).total_seconds(), 3),
+        )
 
 
 def ended(
@@ -141,9 +159,14 @@ def _announcement(track: Track, nonce: str, source: str) -> Announcement:
         run=track.run,
         status=track.status,
         data=encode(event),
-        attributes=event_attributes(event, source),
+        attributes=_attributes(event, source, track.traceparent),
         nonce=nonce,
     )
+
+
+def _attributes(event: TrackEvent, source: str, traceparent: str) -> dict[str, str]:
+    kept = tracing.kept(traceparent)
+    return event_attributes(event, source) | ({tracing.ATTRIBUTE: kept} if kept else {})
 
 
 def _commit(store: Store, seen: Snapshot[Track], track: Track) -> bool:
@@ -221,8 +244,10 @@ def _out(item: Announcement, prepare: Callable[[], None], publisher: Publisher) 
         prepared = True
     except RetryableError:
         prepared = False
+    kept = item.attributes.get(tracing.ATTRIBUTE, "")
     try:
-        publisher.publish(item.data, item.attributes)
+        with tracing.publishing(item.attributes["ce-type"], kept) as carried:
+            publisher.publish(item.data, item.attributes | carried)
     except RetryableError:
         return False
     return prepared

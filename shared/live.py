@@ -8,6 +8,7 @@ import logging
 from datetime import datetime
 from typing import Final
 
+from shared import tracing
 from shared.errors import RetryableError
 from shared.messages import LIVE_TYPES, TrackEvent, event_attributes
 from shared.ports import Publisher
@@ -44,10 +45,14 @@ def event(track: Track, word: str, at: datetime, *, part: str = "") -> TrackEven
     )
 
 
-def tell(progress: Publisher, told: TrackEvent, source: str) -> None:
-    """Publish *told* on the topic of live events; a failure is logged, and nobody's problem."""
+def tell(progress: Publisher, told: TrackEvent, source: str, traceparent: str = "") -> None:
+    """Publish *told* on the topic of live events; a failure is logged, and nobody's problem.
+
+    *traceparent*: of the track.
+    """
     try:
-        progress.publish(told, event_attributes(told, source))
+        with tracing.publishing(told.type, traceparent) as carried:
+            progress.publish(told, event_attributes(told, source) | carried)
     except RetryableError as exc:
         log.warning("live event not published", extra={"event": told.type, "code": exc.code})
     except Exception:

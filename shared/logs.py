@@ -1,11 +1,14 @@
 """One JSON object per line, in the fields that Cloud Logging and Error Reporting read.
 
-Fields: Cloud Logging, "Structured logging" (special fields); trace: W3C Trace Context.
+Fields: Cloud Logging, "Structured logging" (special fields); Error Reporting, "Format errors in
+logs". A line inside a request has its trace; ``http_request_id`` is the request's, ``request_id``
+that of the track it is about.
 """
 
 import json
 import logging
 import math
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,10 +19,14 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from shared import tracing
+
 _context: ContextVar[Mapping[str, Any]] = ContextVar("log_context", default=MappingProxyType({}))
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SEVERITIES: Final = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_ERROR_EVENT: Final = (
+    "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
+)
 _LIMIT: Final = 8000
 """Characters kept of one text: Cloud Run tears lines beyond 256 KiB, and one may cost 12 bytes."""
 _USERINFO: Final = re.compile(r"(?<=://)[^\s/?#@\"'<>]+@")
@@ -28,6 +35,12 @@ _QUERY: Final = re.compile(r"\?[^\s?=\"'<>]*=[^\s\"'<>]*")
 
 class CloudFormatter(logging.Formatter):
     """Own, library and gunicorn records alike; ``extra`` and ``log_context`` become fields."""
+
+    def __init__(self, project: str = "", service: Mapping[str, str] | None = None) -> None:
+        """*project* owns the traces (empty: lines name none); *service*: a ``ServiceContext``."""
+        super().__init__()
+        self._traces = f"projects/{project}/traces/" if project else ""
+        self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of ASCII: everything else is escaped, so no text can break or dress it up."""
@@ -48,19 +61,41 @@ class CloudFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["stack_trace"] = _clean(self.formatException(record.exc_info))
-        return json.dumps(entry)
+        return json.dumps(entry | self._trace() | self._error(record))
+
+    def _trace(self) -> dict[str, Any]:
+        context = tracing.current()
+        if not (self._traces and context.is_valid):
+            return {}
+        return {
+            "logging.googleapis.com/trace": f"{self._traces}{context.trace_id:032x}",
+            "logging.googleapis.com/spanId": f"{context.span_id:016x}",
+            "logging.googleapis.com/trace_sampled": context.trace_flags.sampled,
+        }
+
+    def _error(self, record: logging.LogRecord) -> dict[str, Any]:
+        """What Error Reporting needs: it knows a stack trace by itself, a mere text it does not."""
+        if record.levelno < logging.ERROR:
+            return {}
+        service = {"serviceContext": self._service} if self._service else {}
+        return service if record.exc_info else {"@type": _ERROR_EVENT, **service}
 
 
-def handler() -> logging.Handler:
-    """Standard output through the formatter."""
+def handler(project: str = "") -> logging.Handler:
+    """Standard output through the formatter; Cloud Run's variables say which service this is."""
+    name, version = os.environ.get("K_SERVICE"), os.environ.get("K_REVISION", "")
+    service = {"service": name, "version": version} if name else None
     stdout = logging.StreamHandler(sys.stdout)
-    stdout.setFormatter(CloudFormatter())
+    stdout.setFormatter(CloudFormatter(project, service))
     return stdout
 
 
-def configure(level: str = "INFO") -> None:
-    """Send everything there, where gunicorn does not do it (``deploy/gunicorn.conf.py``)."""
-    logging.basicConfig(level=level, handlers=[handler()], force=True)
+def configure(level: str = "INFO", project: str = "") -> None:
+    """Send everything there, where gunicorn does not do it (``deploy/gunicorn.conf.py``).
+
+    *project*: the Google Cloud project that traces belong to.
+    """
+    logging.basicConfig(level=level, handlers=[handler(project)], force=True)
 
 
 @contextmanager
@@ -71,18 +106,6 @@ def log_context(**fields: Any) -> Iterator[None]:
         yield
     finally:
         _context.reset(token)
-
-
-def trace_fields(traceparent: str, project: str) -> dict[str, Any]:
-    """Cloud Logging's trace fields of a ``traceparent`` header; none when it is not valid."""
-    match = _TRACEPARENT.fullmatch(traceparent)
-    if match is None or not project or not (int(match[1], 16) and int(match[2], 16)):
-        return {}
-    return {
-        "logging.googleapis.com/trace": f"projects/{project}/traces/{match[1]}",
-        "logging.googleapis.com/spanId": match[2],
-        "logging.googleapis.com/trace_sampled": bool(int(match[3], 16) & 1),
-    }
 
 
 def safe_url(url: str) -> str:

@@ -15,6 +15,7 @@ def retried(
     now: datetime,
     timing: Timing,
     *,
+    traceparent: str = "",
     promise: Promise | None = None,
     debit: Debit = NO_DEBIT,
 ) -> Track:
@@ -31,6 +32,7 @@ def retried(
         epoch=track.epoch + 1,
         sequence=track.sequence + 1,
         run_nonce=nonce,
+        traceparent=traceparent,
         announcements=tuple(pending),
         calls=(),
         attempts=0,

@@ -30,6 +30,19 @@ class CommonSettings(BaseSettings):
         le=1,
         description="Multiplies lease, renewal, backoff and sweep period together (fault tests)",
     )
+    otlp_endpoint: str = Field(
+        "",
+        pattern="^(https?://[^/?#]+/?)?$",
+        description="Base URL that spans and metrics are exported to, such as"
+        " `https://telemetry.googleapis.com`; empty: nowhere",
+    )
+    trace_share: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the traces that are exported, of those whose caller has not chosen"
+        " by a `traceparent`",
+    )
     k_service: str = Field("", description="Set by Cloud Run; never set it yourself")
 
     def timing(self) -> Timing:

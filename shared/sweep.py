@@ -1,10 +1,11 @@
 """The sweeper: what is due is moved on first, then woken; one query, no state of its own."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
-from shared import shutdown
+from shared import shutdown, signals
 from shared.clock import seconds
 from shared.errors import CommitUnclear, MotifError
 from shared.ports import Collection, Snapshot, Store, T
@@ -32,17 +33,39 @@ def sweep(
     """
     store.get(collection, "clock")
     end = store.clock.now() + seconds(timing.sweep)
-    counts = {"woken": 0, "failed": 0}
-    while not shutdown.stopping():
-        for row in store.due(collection, store.clock.now(), BATCH):
+    counts, oldest = {"woken": 0, "failed": 0}, 0.0
+    for now, rows in _looks(store, collection, end, timing):
+        oldest = max(oldest, _late(rows, now))
+        for row in rows:
             if shutdown.stopping() or store.clock.now() >= end:
-                return counts
+                break
             counts[_woken(wake, row)] += 1
-        upcoming = store.due(collection, end, 1)
-        if not upcoming or store.clock.now() >= end:
-            break
-        shutdown.wait(timing.sweep * _LOOK)
+    signals.tell(
+        signals.SWEPT,
+        collection=collection.name,
+        woken=counts["woken"],
+        oldest_seconds=round(oldest, 3),
+    )
     return counts
+
+
+def _looks(
+    store: Store, collection: Collection[T], end: datetime, timing: Timing
+) -> Iterator[tuple[datetime, Sequence[Snapshot[T]]]]:
+    """What is due, each time it is worth a look."""
+    while not shutdown.stopping():
+        now = store.clock.now()
+        yield now, store.due(collection, now, BATCH)
+        over = shutdown.stopping() or store.clock.now() >= end
+        if over or not store.due(collection, end, 1) or store.clock.now() >= end:
+            return
+        shutdown.wait(timing.sweep * _LOOK)
+
+
+def _late(rows: Sequence[Snapshot[T]], now: datetime) -> float:
+    """Seconds that the first of these has been due."""
+    due_at: datetime | None = getattr(rows[0].value, "wake_at", None) if rows else None
+    return (now - due_at).total_seconds() if due_at else 0.0
 
 
 def _woken(wake: Callable[[Snapshot[T]], None], row: Snapshot[T]) -> str:

@@ -186,6 +186,8 @@ class Track:
     announcements: tuple[Announcement, ...] = ()
     run_nonce: str = ""
     """Of the submit or retry that began this run: tells its maker that it was its own."""
+    traceparent: str = ""
+    """Of the same request: all that comes of this run belongs to its trace."""
     debit: Debit = NO_DEBIT
     """Of the present run."""
     clips_due: datetime | None = None

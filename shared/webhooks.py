@@ -89,6 +89,8 @@ class Delivery:
     wake_at: datetime | None = None
     wakes: int = 0
     """Times in a row that it was due and found no place: the row's own backoff."""
+    traceparent: str = ""
+    """Each attempt belongs to this trace."""
     attempts: tuple[Attempt, ...] = ()
     expire_at: datetime | None = None
     recorded_at: datetime | None = field(default=None, compare=False)

@@ -12,7 +12,7 @@ from services.generator.line import Line
 from services.generator.lyria import Lyria
 from services.generator.quota import Quota
 from services.generator.sweeper import TrackSweeper
-from shared import live, logs, shutdown
+from shared import live, shutdown, telemetry
 from shared.allowance import of_quota
 from shared.edge import new_app, push_route, sweep_route
 from shared.gcp.firestore import FirestoreStore
@@ -27,7 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         ValueError: settings that cannot work.
     """
     settings = settings or Settings()
-    logs.configure(settings.log_level)
+    telemetry.configure(settings, "generator")
     timing = settings.timing()
     store = FirestoreStore(settings.gcp_project, settings.firestore_database)
     client = storage_client(settings.gcp_project)
@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         timing=timing,
     )
     auth = settings.auth()
-    app = new_app("generator", project=settings.gcp_project)
+    app = new_app("generator")
     push_route(app, "/events/requests", auth, generator.handle)
     sweep_route(app, "/internal/sweep", auth, sweeper.run)
     return app

@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Final
 
+from services.generator import told
 from services.generator.claim import Claim
 from services.generator.model import (
     Clip,
@@ -100,8 +101,8 @@ class Calls:
         _go_on(halt)
         if not claim.fresh():
             return None  # frozen since: who knows who has bought it meanwhile
-        with claim.in_flight():
-            reply = self._call(claim, version)
+        with claim.in_flight(), told.call(claim.track.request.model, version) as call:
+            reply = self._call(claim, version, call)
             failpoint("after_model_reply", claim.request_id)
             return self._keep(claim, version, reply) if reply else None
 
@@ -133,17 +134,17 @@ class Calls:
 
         claim.write(before)
 
-    def _call(self, claim: Claim, version: Version) -> Clip | None:
+    def _call(self, claim: Claim, version: Version, call: told.Call) -> Clip | None:
         request = clip_request(claim.track.request, claim.request_id, version)
         try:
-            return self._generate(claim, request)
+            return self._generate(claim, request, call)
         except NothingToStore as exc:
             refuse(claim, version, Code(exc.code))
             return None
 
-    def _generate(self, claim: Claim, request: ClipRequest) -> Clip:
+    def _generate(self, claim: Claim, request: ClipRequest, call: told.Call) -> Clip:
         try:
-            return self._model.generate(request)
+            return self._answered(request, call)
         except QuotaExceeded as exc:
             raise Parked(Park.QUOTA, exc.code, retry_after=exc.retry_after) from exc
         except ModelUnavailable as exc:
@@ -153,6 +154,15 @@ class Calls:
             raise Parked(Park.FAULT, exc.code) from exc
         except PermanentError as exc:
             raise Ended(_failed(Code(exc.code), str(exc))) from exc
+
+    def _answered(self, request: ClipRequest, call: told.Call) -> Clip:
+        try:
+            return self._model.generate(request)
+        except Exception as exc:
+            call.failed(exc)
+            raise
+        finally:
+            call.answered()
 
     def _keep(self, claim: Claim, version: Version, clip: Clip) -> bytes:
         """Store a paid reply, however long the bucket takes, within this push's budget.

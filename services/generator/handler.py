@@ -16,7 +16,7 @@ from services.generator.line import Line
 from services.generator.reporter import Reporter
 from services.generator.sound import prepare
 from services.generator.stops import Ended, Parked, Stopping, obey
-from shared import rules, shutdown
+from shared import rules, shutdown, signals, tracing
 from shared.cures import failure
 from shared.endings import Ending, Judge, announce, end, note
 from shared.errors import Code, PermanentError, StorageUnavailable
@@ -83,8 +83,9 @@ class Generator:
         message = decode_request(delivery.data)
         if shutdown.stopping():
             raise Stopping("the process is going away")
-        with log_context(track=message.request_id, run=message.run, tenant=message.tenant):
-            claim = take(self._store, message.request_id, message.run, self._timing)
+        with log_context(request_id=message.request_id, run=message.run, tenant=message.tenant):
+            with tracing.span("claim"):
+                claim = take(self._store, message.request_id, message.run, self._timing)
             if isinstance(claim, Refused):
                 log.info("nothing to claim", extra={"must_end": claim.must_end})
                 if claim.must_end:
@@ -174,11 +175,13 @@ class Generator:
         with self._finisher(claim):
             self._stage(claim, Stage.MASTERING)
             clips = self._clips.read(claim, versions)
-            sound = prepare(clips, versions, claim.track, self._label)
+            with tracing.span("master"):
+                sound = prepare(clips, versions, claim.track, self._label)
             del clips
             failpoint("after_mastering", claim.request_id)
             self._stage(claim, Stage.STORING)
-            result = self._finishing.finish(claim, sound)
+            with tracing.span("store"):
+                result = self._finishing.finish(claim, sound)
         failpoint("before_finish", claim.request_id)
         return Ending(Status.COMPLETED, result=result)
 
@@ -198,8 +201,6 @@ class Generator:
         obey(claim.write(lambda track, now: rules.staged(track, stage, now)))
 
     def _park(self, claim: Claim, stop: Parked) -> None:
-        log.info("parked", extra={"park": stop.park, "code": stop.code})
-
         def parked(track: Track, now: datetime) -> Track:
             return rules.parked(
                 track,
@@ -217,6 +218,7 @@ class Generator:
             track = claim.write(parked)
         except Lost:
             return
+        signals.tell(signals.PARKED, park=stop.park.value, code=str(stop.code))
         if track.cancel_requested:
             self.end_unclaimed(claim.request_id, claim.run)
         if stop.park is Park.STOPPED:
@@ -233,12 +235,12 @@ class Generator:
         self._end(claim.request_id, judge, claim.holder)
 
     def _end(self, request_id: str, judge: Judge, nonce: str) -> None:
-        status = end(
-            self._store, request_id, judge, nonce=nonce, source=SOURCE, timing=self._timing
-        )
-        if status:
-            log.info("ended", extra={"status": status})
-            self.announce(request_id)
+        with tracing.span("finish"):
+            status = end(
+                self._store, request_id, judge, nonce=nonce, source=SOURCE, timing=self._timing
+            )
+            if status:
+                self.announce(request_id)
 
 
 def _stay() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from services.generator.reporter import SOURCE
-from shared import rules
+from shared import rules, tracing
 from shared.clock import seconds
 from shared.errors import CommitUnclear, RetryableError
 from shared.messages import request_attributes
@@ -50,7 +50,8 @@ class Line:
         except CommitUnclear:
             return False
         message = called.command()
-        self._requests.publish(message, request_attributes(message, SOURCE))
+        with tracing.publishing(message.type, track.traceparent) as carried:
+            self._requests.publish(message, request_attributes(message, SOURCE) | carried)
         return True
 
 

@@ -83,6 +83,7 @@ def metadata(track: Track, sound: Sound, result: TrackResult, now: datetime) -> 
         "sides": [side.model_dump() for side in result.sides],
         "provider_calls": track.provider_calls,
         "cost_usd": result.cost_usd,
+        "image_id": request.image_id or None,
         "metadata": request.metadata,
         "ai_generated": True,
     }

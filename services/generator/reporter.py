@@ -91,4 +91,5 @@ class _Report:
     def _tell(self, word: str, part: str = "") -> None:
         track = self._claim.track
         self._sequence = track.sequence
-        live.tell(self._progress, live.event(track, word, self._claim.now(), part=part), SOURCE)
+        told = live.event(track, word, self._claim.now(), part=part)
+        live.tell(self._progress, told, SOURCE, track.traceparent)

@@ -7,7 +7,7 @@ from typing import Final
 
 from services.generator.handler import SOURCE, Generator
 from services.generator.quota import Quota
-from shared import rules, turns
+from shared import rules, tracing, turns
 from shared.clock import seconds
 from shared.errors import StorageUnavailable, StoreUnavailable
 from shared.failpoints import failpoint
@@ -69,8 +69,12 @@ class TrackSweeper:
         elif rules.must_end(track, now):
             self._generator.end_unclaimed(track.request_id, track.run)
         elif not _waits_for_its_turn(moved, now):
-            message = track.command()
-            self._requests.publish(message, request_attributes(message, SOURCE))
+            self._publish(track)
+
+    def _publish(self, track: Track) -> None:
+        message = track.command()
+        with tracing.publishing(message.type, track.traceparent) as carried:
+            self._requests.publish(message, request_attributes(message, SOURCE) | carried)
 
     def _moved(self, track: Track, now: datetime) -> Track:
         """The row as it looks next: to its lease's end, its turn, or a growing distance."""

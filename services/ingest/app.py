@@ -7,6 +7,7 @@ from flask import Flask
 
 from services.ingest.config import LOCAL_TENANT, Settings
 from services.ingest.edge.cors import add_cors
+from services.ingest.edge.echo import echo_routes
 from services.ingest.edge.leftovers import read_leftovers
 from services.ingest.edge.queries import check_queries
 from services.ingest.identity.callers import Callers
@@ -21,6 +22,9 @@ from services.ingest.live.hub import Hub
 from services.ingest.live.routes import Renderer, StreamRoutes
 from services.ingest.live.streams import Streams
 from services.ingest.openapi.routes import DocumentRoutes
+from services.ingest.prompts.gemini import Gemini
+from services.ingest.prompts.routes import PromptRoutes
+from services.ingest.prompts.use_cases import Prompts
 from services.ingest.studio.routes import StudioRoutes
 from services.ingest.tracks import catalog
 from services.ingest.tracks.details import Details
@@ -37,12 +41,14 @@ from services.ingest.webhooks.routes import WebhookRoutes
 from services.ingest.webhooks.secret_routes import SecretRoutes
 from services.ingest.webhooks.secrets import Secrets
 from services.ingest.webhooks.use_cases import Webhooks
-from shared import live, logs, shutdown
+from shared import live, shutdown, telemetry
+from shared.cdn import CdnUrls
 from shared.edge import new_app
 from shared.gcp.firestore import FirestoreStore
 from shared.gcp.pubsub import TopicPublisher
 from shared.gcp.signing import BucketUrls, IamSigner
 from shared.gcp.storage import storage_client
+from shared.ports import UrlSigner
 from shared.vault import Vault
 
 _RATE_PATIENCE: Final = 2.0
@@ -66,14 +72,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         ValueError: settings that cannot work.
     """
     settings = settings or Settings()
-    logs.configure(settings.log_level)
+    telemetry.configure(settings, "ingest")
     clients = _clients(settings)
     secrets = Secrets(
         store=clients.store,
         vault=Vault(settings.webhook_main_keys.get_secret_value()),
         default=settings.webhook_secret.get_secret_value(),
     )
-    app = new_app("ingest", project=settings.gcp_project)
+    app = new_app("ingest")
     add_cors(app, settings.origins)
     callers = _callers(settings, clients.store)
     read_leftovers(app)
@@ -84,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(SessionRoutes(callers, proxied=bool(settings.k_service)).blueprint())
     app.register_blueprint(DocumentRoutes(settings).blueprint())
     app.register_blueprint(SecretRoutes(secrets).blueprint())
+    app.register_blueprint(echo_routes())
     _add_tracks(app, settings, clients, secrets, callers)
     return app
 
@@ -104,6 +111,22 @@ def _callers(settings: Settings, store: FirestoreStore) -> Callers:
         Sessions(settings.session_keys.get_secret_value()),
         Origins(settings.public_url, settings.origins),
         auth=settings.api_auth == "on",
+    )
+
+
+def _urls(settings: Settings) -> UrlSigner:
+    if settings.audio_delivery == "cdn":
+        return CdnUrls(settings.cdn_url, settings.link_keys[0])
+    signer = IamSigner(settings.iam_endpoint, settings.signing_account)
+    return BucketUrls(storage_client(settings.gcp_project), signer)
+
+
+def _gemini(settings: Settings) -> Gemini:
+    return Gemini(
+        project=settings.gcp_project,
+        location=settings.gemini_location,
+        model=settings.gemini_model,
+        endpoint=settings.gemini_endpoint,
     )
 
 
@@ -132,8 +155,7 @@ def _add_tracks(
     limits = Limits(tracks, store, secrets)
     shutdown.at_exit(limits.spend.give_back)
     details = Details(tracks, promises, base)
-    signer = IamSigner(settings.iam_endpoint, settings.signing_account)
-    urls = BucketUrls(storage_client(settings.gcp_project), signer)
+    urls = _urls(settings)
     streams = Streams(
         hub,
         Renderer(details),
@@ -142,6 +164,7 @@ def _add_tracks(
         life=timing.stream,
     )
     erasing = Erasing(store=store, requests=clients.requests, timing=timing)
+    prompts = Prompts(store, _gemini(settings), per_minute=settings.images_per_minute)
     webhooks = WebhookRoutes(
         tracks=tracks,
         webhooks=Webhooks(store=store, wake=clients.progress, public_url=base),
@@ -151,7 +174,8 @@ def _add_tracks(
     )
     for routes in (
         StudioRoutes(urls.origin),
-        TrackRoutes(tracks, details, urls, limits, settings),
+        TrackRoutes(tracks, details, urls, limits, settings, prompts=prompts),
+        PromptRoutes(prompts, base),
         StreamRoutes(tracks, streams, callers.keys),
         LibraryRoutes(Listing(store), erasing, base),
         UsageRoutes(store),

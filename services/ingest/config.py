@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from shared import cdn
 from shared.settings import SecretSettings, TargetSettings, comma_set
 from shared.tenants import TENANT
 from shared.vault import fernets
@@ -25,6 +26,20 @@ class Settings(SecretSettings, TargetSettings):
     iam_endpoint: str = Field(
         "https://iamcredentials.googleapis.com", description="Where signBlob is called"
     )
+    audio_delivery: Literal["v4", "cdn"] = Field(
+        "v4",
+        description="Links to files: `v4` to Cloud Storage, signed through IAM; `cdn` to Cloud CDN",
+    )
+    cdn_url: str = Field(
+        "",
+        pattern="^(https?://[^/?#]+)?$",
+        description="Where Cloud CDN serves OUTPUT, such as `https://media.example.com`",
+    )
+    cdn_keys: SecretStr = Field(
+        SecretStr(""),
+        description="`NAME:KEY` (16 bytes as base64url), newest first, by blanks or commas, that"
+        " the backend bucket has, too; the first signs",
+    )
     cors_origins: str = Field(
         "", description="Origins that browsers may call from, by commas; `*` for any"
     )
@@ -33,6 +48,18 @@ class Settings(SecretSettings, TargetSettings):
     )
     lyria_quota_per_minute: int = Field(
         10, ge=1, description="Calls of the model that the project may make in a minute"
+    )
+    gemini_model: str = Field(
+        "gemini-3.5-flash-lite", description="Model that looks at the images of `/v1/prompts`"
+    )
+    gemini_location: str = Field("global", description="Vertex AI location of that model")
+    gemini_endpoint: str = Field(
+        "",
+        pattern="^(https?://.+)?$",
+        description="Base URL of Vertex AI for images; empty: that of `GEMINI_LOCATION`",
+    )
+    images_per_minute: int = Field(
+        20, ge=1, description="New images that one tenant may have looked at in a minute"
     )
     ingest_threads: int = Field(
         256,
@@ -54,6 +81,12 @@ class Settings(SecretSettings, TargetSettings):
         description="Keys (32 bytes as base64), newest first, by blanks or commas, that Studio"
         " sessions are sealed under; required on Cloud Run",
     )
+
+    @field_validator("cdn_keys")
+    @classmethod
+    def _cdn_keys_fit(cls, value: SecretStr) -> SecretStr:
+        cdn.read_keys(value.get_secret_value())
+        return value
 
     @field_validator("session_keys")
     @classmethod
@@ -77,6 +110,15 @@ class Settings(SecretSettings, TargetSettings):
         return self
 
     @model_validator(mode="after")
+    def _cdn_can_be_linked_to(self) -> "Settings":
+        if self.audio_delivery == "cdn":
+            if not (self.cdn_url and self.link_keys):
+                raise ValueError("AUDIO_DELIVERY=cdn needs CDN_URL and CDN_KEYS")
+            if self.k_service and not self.cdn_url.startswith("https://"):
+                raise ValueError("CDN_URL must be https: a link lets in whoever sees it")
+        return self
+
+    @model_validator(mode="after")
     def _calls_find_a_thread(self) -> "Settings":
         if self.streams + self.long_polls + SPARE_THREADS > self.ingest_threads:
             raise ValueError(
@@ -84,6 +126,11 @@ class Settings(SecretSettings, TargetSettings):
                 " all other calls, and the probes, share what is left"
             )
         return self
+
+    @property
+    def link_keys(self) -> tuple[cdn.Key, ...]:
+        """``cdn_keys``, read."""
+        return cdn.read_keys(self.cdn_keys.get_secret_value())
 
     @property
     def origins(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The notifier's edge: what arrives over HTTP, wired to the use case."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from flask import Flask
 
@@ -16,7 +17,7 @@ from services.notifier.rows import Rows
 from services.notifier.sender import Sender
 from services.notifier.signing import Signer
 from services.notifier.sweeper import DeliverySweeper
-from shared import logs
+from shared import telemetry
 from shared.edge import new_app, push_route, sweep_route
 from shared.gcp.firestore import FirestoreStore
 from shared.vault import Vault
@@ -29,7 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         ValueError: settings that cannot work.
     """
     settings = settings or Settings()
-    logs.configure(settings.log_level)
+    telemetry.configure(settings, "notifier")
     timing, scale = settings.timing(), settings.webhook_time_scale
     store = FirestoreStore(settings.gcp_project, settings.firestore_database)
     rows = Rows(store=store, timing=timing, scale=scale)
@@ -53,12 +54,12 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     def swept() -> dict[str, int]:
         with ThreadPoolExecutor(1) as beside:  # a pass of either may last a whole period
-            released = beside.submit(endpoints.run)
+            released = beside.submit(copy_context().run, endpoints.run)
             done = deliveries.run()
             return {name: count + released.result()[name] for name, count in done.items()}
 
     auth = settings.auth()
-    app = new_app("notifier", project=settings.gcp_project)
+    app = new_app("notifier")
     push_route(app, "/events/tracks", auth, notifier.handle)
     sweep_route(app, "/internal/sweep", auth, swept)
     return app

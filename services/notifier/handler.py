@@ -39,7 +39,7 @@ class Notifier:
             RetryableError: deliver it again (503).
         """
         event = decode_event(push.data)
-        with log_context(track=event.request_id, run=event.run, tenant=event.tenant):
+        with log_context(request_id=event.request_id, run=event.run, tenant=event.tenant):
             if event.type in _ENDINGS:
                 self._send(self._recorder.record(event))
             elif event.type == WEBHOOK_DUE:

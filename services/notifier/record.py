@@ -3,7 +3,7 @@
 import logging
 from functools import partial
 
-from shared import rules, webhook_body
+from shared import rules, tracing, webhook_body
 from shared.endings import ROUNDS, note
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.failpoints import failpoint
@@ -86,6 +86,7 @@ class Recorder:
             endpoint_id=endpoint_id(track.tenant, url),
             url=url,
             body=webhook_body.make(event, self._public_url),
+            traceparent=tracing.kept(_traceparent(track, event)),
             created_at=now,
             since=now,
             next_at=now,
@@ -97,6 +98,14 @@ def selected(track: Track, event: TrackEvent) -> bool:
     """Whether the track's caller wants to hear of *event*."""
     chosen = track.request.callback_events or TERMINAL_EVENTS
     return bool(track.request.callback_url) and webhook_body.webhook_type(event.type) in chosen
+
+
+def _traceparent(track: Track, event: TrackEvent) -> str:
+    """Of the event's run; a live event is always of the present one."""
+    announcement = _announced(track, event)
+    if announcement is None:
+        return track.traceparent
+    return announcement.attributes.get(tracing.ATTRIBUTE, "")
 
 
 def _announced(track: Track | None, event: TrackEvent) -> Announcement | None:

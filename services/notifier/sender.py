@@ -2,8 +2,13 @@
 
 import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 
 from services.notifier import signing
 from services.notifier.delivery import Answer
@@ -12,7 +17,7 @@ from services.notifier.gate import Gate
 from services.notifier.health import Health
 from services.notifier.rows import Rows
 from services.notifier.signing import Signer
-from shared import shutdown
+from shared import shutdown, signals, tracing
 from shared.errors import RetryableError, StoreUnavailable
 from shared.failpoints import failpoint
 from shared.logs import log_context
@@ -59,13 +64,13 @@ class Sender:
         seen = seen or self._rows.get(webhook_id)
         row = seen.value
         if row is not None and self._rows.due(row):
-            with log_context(track=row.request_id, tenant=row.tenant, webhook_id=webhook_id):
+            with _delivering(row):
                 row = self._attempted(seen, row).value
         return self._pause(row)
 
     def once(self, row: Delivery) -> None:
         """Send what is not recorded; *row* exists only here. Nothing when there is no way now."""
-        with log_context(track=row.request_id, tenant=row.tenant, webhook_id=row.webhook_id):
+        with _delivering(row):
             try:
                 self._once(row)
             except RetryableError as exc:  # raised on, the message comes again, and so a POST
@@ -127,17 +132,50 @@ class Sender:
         answer = self._egress.post(row.url, headers, row.body)
         # Trouble too: a name that nobody answers for must not hold sixteen threads.
         self._gate.judge(row.endpoint_id, well=answer.accepted)
-        log.info(
-            "webhook attempt",
-            extra={
-                "type": row.type,
-                "number": len(row.attempts) + 1,
-                "status": answer.status,
-                "code": answer.code,
-                "milliseconds": answer.milliseconds,
-            },
-        )
+        _tell(row, answer)
         return answer
+
+
+@contextmanager
+def _delivering(row: Delivery) -> Iterator[None]:
+    """An attempt is part of its track's trace, whoever's request it is made in."""
+    with (
+        log_context(request_id=row.request_id, tenant=row.tenant, webhook_id=row.webhook_id),
+        tracing.span(
+            "deliver",
+            SpanKind.CLIENT,
+            parent=row.traceparent,
+            type=row.type,
+            endpoint=row.endpoint_id,
+            attempt=len(row.attempts) + 1,
+        ),
+    ):
+        yield
+
+
+def _tell(row: Delivery, answer: Answer) -> None:
+    told = {"outcome": _outcome(answer), "code": _code(answer)}
+    trace.get_current_span().set_attributes(told)
+    with log_context(type=row.type):
+        signals.tell(
+            signals.WEBHOOK_ATTEMPTED,
+            **told,
+            attempt=len(row.attempts) + 1,
+            seconds=answer.milliseconds / 1000,
+        )
+
+
+def _outcome(answer: Answer) -> str:
+    if answer.accepted:
+        return "delivered"
+    return "gone" if answer.gone else "failed"
+
+
+def _code(answer: Answer) -> str:
+    """What went wrong, in one word of few."""
+    if answer.accepted or answer.code:
+        return answer.code
+    return f"http_{answer.status}"
 
 
 def _scheduled(row: Delivery) -> bool:

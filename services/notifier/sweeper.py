@@ -3,6 +3,7 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from threading import BoundedSemaphore
 from typing import Final
@@ -51,7 +52,8 @@ class DeliverySweeper:
             self._rows.move_on(seen)
             return
         try:
-            future = pool.submit(self._send, seen)
+            # The thread logs as the sweep that started it.
+            future = pool.submit(copy_context().run, self._send, seen)
         except RuntimeError:  # no thread is to be had
             self._dispatch.forget(seen)
             slots.release()

@@ -34,6 +34,16 @@ def test_a_price_above_the_limit_is_refused(studio: Studio) -> None:
     expect(studio.page.locator("#limit-error, #form-error").filter(has_text="0.06")).to_be_visible()
 
 
+def test_a_download_that_is_refused_is_told_and_the_page_stays(studio: Studio, rig: Rig) -> None:
+    track_id = studio.made("A song that somebody else erases")
+    page = studio.page.url
+    studio.expected.add("status of 404 ")
+    rig.http.delete(f"{rig.info['api']}/v1/tracks/{track_id}", timeout=30).raise_for_status()
+    studio.page.get_by_role("link", name="Download WAV").click()
+    expect(studio.page.locator("#notices")).to_contain_text("There is no such track")
+    assert studio.page.url == page
+
+
 def test_a_cancel_ends_the_track(studio: Studio, rig: Rig) -> None:
     rig.fault("vertex", {"match": {"prompt": "never heard"}, "action": {"delay": 4}, "count": -1})
     studio.compose("A song that was never heard", seconds=60)

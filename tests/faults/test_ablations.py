@@ -37,7 +37,7 @@ ABLATIONS = [
         rule="wake-ups",
         file="services/generator/sweeper.py",
         edits={
-            "self._requests.publish(message, request_attributes(message, SOURCE))": (
+            "self._requests.publish(message, request_attributes(message, SOURCE) | carried)": (
                 "request_attributes(message, SOURCE)"
             )
         },

@@ -74,22 +74,26 @@ def test_only_the_wiring_knows_google() -> None:
     apps = {f"services/{service}/app.py" for service in SERVICES}
     command = {"services/ingest/identity/admin.py"}
     halves = {"shared/gcp/firestore.py"}  # the other half is values.py
-    assert found("shared", "services", importing="shared.gcp") == apps | command | halves
+    lazily = {"shared/telemetry.py"}
+    assert found("shared", "services", importing="shared.gcp") == apps | command | halves | lazily
 
 
 GOOGLE = {
     "shared/gcp/firestore.py": "google.cloud.firestore",
+    "shared/gcp/otlp.py": "opentelemetry.exporter",
     "shared/gcp/pubsub.py": "google.cloud.pubsub_v1",
     "shared/gcp/signing.py": "google.cloud.storage",
     "shared/gcp/storage.py": "google.cloud.storage",
     "shared/gcp/values.py": "google.cloud.firestore",
     "services/generator/lyria.py": "google.cloud.aiplatform_v1",
+    "services/ingest/prompts/gemini.py": "google.genai",
 }
 
 
 def test_each_google_client_has_its_one_place() -> None:
     code = ("shared", "services")
-    for package in ("google.cloud", "google.api_core", "google.pubsub_v1"):
+    packages = ("google.cloud", "google.api_core", "google.pubsub_v1")
+    for package in (*packages, "opentelemetry.exporter", "opentelemetry.sdk"):
         assert found(*code, importing=package) <= GOOGLE.keys()
     for path, client in GOOGLE.items():
         assert any(name.startswith(client) for name in imports(ROOT / path)), path
@@ -97,6 +101,17 @@ def test_each_google_client_has_its_one_place() -> None:
         "shared/auth.py",
         "shared/certs.py",
     }
+
+
+@pytest.mark.parametrize(
+    ("package", "place"),
+    [
+        ("google.genai", "services/ingest/prompts/gemini.py"),
+        ("PIL", "services/ingest/prompts/pictures.py"),
+    ],
+)
+def test_what_only_images_need_has_its_one_place(package: str, place: str) -> None:
+    assert found("shared", "services", importing=package) == {place}
 
 
 def test_cloud_events_are_known_in_one_place() -> None:
@@ -142,7 +157,7 @@ import json
 print(json.dumps(sorted(sys.modules)))
 """
 NOT_INSTALLED = {
-    "ingest": {"av", "soundfile", "httpx", "google.cloud.aiplatform_v1"},
+    "ingest": {"av", "soundfile", "httpx", "google.cloud.aiplatform_v1", "google.genai", "PIL"},
     "generator": {"httpx", "google.cloud.aiplatform"},
     "notifier": {
         *("av", "soundfile", "numpy", "httpx"),

@@ -11,6 +11,7 @@ from shared.problems import Problem
 KNOWN: Final = {
     "/v1/tracks": ("after", "limit", "status", "style", "batch"),
     "/v1/tracks/<track_id>": ("wait",),
+    "/v1/tracks/<track_id>/audio.<name>": ("download",),
     "/v1/usage": ("days",),
     "/v1/webhooks/events": ("after", "limit"),
     "/v1/webhooks/endpoints": ("after", "limit"),

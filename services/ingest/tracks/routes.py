@@ -10,11 +10,15 @@ from services.ingest.config import Settings
 from services.ingest.edge.bodies import fingerprint, parse, read_json
 from services.ingest.identity.callers import caller, tenant
 from services.ingest.limits.admission import Limits
+from services.ingest.prompts.refusals import no_such_image
+from services.ingest.prompts.use_cases import Prompts
 from services.ingest.tracks import catalog, files, views
 from services.ingest.tracks.asked import Asked, KeyReused, NoSuchTrack, NotRetryable, WasErased
 from services.ingest.tracks.details import Details
 from services.ingest.tracks.use_cases import Tracks
 from shared import rules
+from shared.delivery import SIDES
+from shared.edge import log_fields
 from shared.messages import FileObject, TrackRequest
 from shared.ports import Snapshot, UrlSigner
 from shared.problems import Problem
@@ -42,13 +46,16 @@ class TrackRoutes:
         urls: UrlSigner,
         limits: Limits,
         settings: Settings,
+        *,
+        prompts: Prompts,
     ) -> None:
-        """*urls* signs links to finished files; *limits* admits what costs."""
+        """*urls* signs links to files; *limits* admits what costs; *prompts* knows images."""
         self._tracks = tracks
         self._details = details
         self._urls = urls
         self._limits = limits
         self._settings = settings
+        self._prompts = prompts
         self._base = settings.public_url.rstrip("/")
 
     def blueprint(self) -> Blueprint:
@@ -59,7 +66,7 @@ class TrackRoutes:
         api.add_url_rule("/<track_id>/cancel", view_func=self.cancel, methods=["POST"])
         api.add_url_rule("/<track_id>/retry", view_func=self.retry, methods=["POST"])
         api.add_url_rule("/<track_id>/audio.<name>", view_func=self.audio, methods=["GET"])
-        for kind in files.SIDES:
+        for kind in SIDES:
             api.add_url_rule(
                 f"/<track_id>/{kind}", kind, self.side, methods=["GET"], defaults={"kind": kind}
             )
@@ -70,17 +77,23 @@ class TrackRoutes:
         """Accept one track: 202 with everything a client needs to follow it."""
         body = read_json()
         submission = parse(body, self._settings.targets)
+        image = submission.image_id
+        seen = self._prompts.find(tenant(), image) if image else None
         asked = Asked(
             tenant=tenant(),
-            request=submission.to_request(),
+            request=submission.to_request(seen),
             fingerprint=fingerprint(body),
             lifetime=submission.expires_in_seconds,
             key=idempotency_key(),
         )
+
+        def check(request: TrackRequest) -> None:  # only of what is new: an image may be forgotten
+            if image and not seen:
+                raise no_such_image()
+            _affordable(request, submission.max_cost_usd)
+
         try:
-            track, replayed = self._limits.submit(
-                caller(), asked, lambda request: _affordable(request, submission.max_cost_usd)
-            )
+            track, replayed = self._limits.submit(caller(), asked, check)
         except KeyReused:
             raise Problem(
                 422,
@@ -137,7 +150,8 @@ class TrackRoutes:
 
     def audio(self, track_id: str, name: str) -> ResponseReturnValue:
         """302 to a signed URL of one audio file, as soon as it is stored."""
-        return self._redirect(files.audio(self._track(track_id), name))
+        download = _download()
+        return self._redirect(files.audio(self._track(track_id), name), download=download)
 
     def side(self, track_id: str, kind: str) -> ResponseReturnValue:
         """302 to a signed URL of the waveform, the spectrogram or the metadata."""
@@ -148,8 +162,10 @@ class TrackRoutes:
         assert track is not None  # noqa: S101 - `get` raises otherwise
         return track
 
-    def _redirect(self, found: tuple[FileObject, str]) -> ResponseReturnValue:
-        return redirect(self._urls.url(*found), 302)
+    def _redirect(
+        self, found: tuple[FileObject, str], *, download: bool = False
+    ) -> ResponseReturnValue:
+        return redirect(self._urls.url(*found, download=download), 302)
 
 
 def idempotency_key() -> str:
@@ -198,6 +214,19 @@ def _patience() -> float:
     return float(text)
 
 
+def _download() -> bool:
+    text = request.args.get("download", "0")
+    if text not in {"0", "1"}:
+        raise Problem(
+            400,
+            "invalid_field",
+            "download: neither 0 nor 1.",
+            field="download",
+            cure="Use ?download=1 to have browsers save the file.",
+        )
+    return text == "1"
+
+
 def checked_id(track_id: str) -> str:
     """*track_id* when it can be one; nothing else gets to the store.
 
@@ -206,6 +235,7 @@ def checked_id(track_id: str) -> str:
     """
     if not _ID.fullmatch(track_id):
         raise NoSuchTrack(track_id)
+    log_fields(request_id=track_id)
     return track_id
 
 

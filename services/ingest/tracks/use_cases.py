@@ -20,10 +20,11 @@ from services.ingest.tracks.asked import (
     WasErased,
     keyed,
 )
-from shared import live, rules
+from shared import live, rules, signals, tracing
 from shared.endings import ROUNDS, Ending, announce, end
 from shared.errors import CommitUnclear, RetryableError, StoreUnavailable
 from shared.failpoints import failpoint
+from shared.logs import log_context
 from shared.messages import TrackRequest, request_attributes
 from shared.ports import Create, Publisher, Snapshot, Store, Update
 from shared.retrying import retried
@@ -100,6 +101,7 @@ class Tracks:
                 fingerprint=asked.fingerprint,
                 lifetime=asked.lifetime,
                 nonce=nonce,
+                traceparent=tracing.kept(),
                 promise=self._promise(asked.request, now),
                 debit=debit,
                 now=now,
@@ -125,20 +127,32 @@ class Tracks:
             raise KeyReused(asked.key)
         if track.run_nonce != nonce:
             return track, True
-        self._wake(track)
+        self._accepted(track)
         return track, False
+
+    def _accepted(self, track: Track) -> None:
+        with log_context(request_id=track.request_id, run=track.run, tenant=track.tenant):
+            signals.tell(
+                signals.TRACK_SUBMITTED,
+                clips=rules.clips(track.request),
+                quote_usd=track.quote_usd,
+                style=track.request.style,
+            )
+            self._wake(track)
 
     def _wake(self, track: Track) -> None:
         message = track.command()
         try:
-            self._requests.publish(message, request_attributes(message, SOURCE))
+            with tracing.publishing(message.type, track.traceparent) as carried:
+                attributes = request_attributes(message, SOURCE) | carried
+                self._requests.publish(message, attributes)
         except RetryableError:
             pass  # accepted is accepted: the track's wake_at repeats the message
         else:
             failpoint("after_publish_request", track.request_id)
         if live.wanted(track, "queued"):
             at = track.queued_at or track.created_at
-            live.tell(self._progress, live.event(track, "queued", at), SOURCE)
+            live.tell(self._progress, live.event(track, "queued", at), SOURCE, track.traceparent)
 
     def get(self, tenant: str, request_id: str) -> Snapshot[Track]:
         """One track of this tenant.
@@ -233,7 +247,7 @@ class Tracks:
             seen = self.get(tenant, request_id)
             track = _value(seen)
             if track.run_nonce == nonce:
-                self._wake(track)
+                self._accepted(track)
                 return track
             over = track.status in (Status.FAILED, Status.EXPIRED)
             if run and track.run > run + 1:
@@ -246,10 +260,19 @@ class Tracks:
             now = self._store.clock.now()
             promise = self._promise(track.request, now)
             debit = admit(Run(request_id=seen.id, number=run + 1, nonce=nonce), track.request)
-            again = retried(track, nonce, now, self._timing, promise=promise, debit=debit)
+            again = retried(
+                track,
+                nonce,
+                now,
+                self._timing,
+                traceparent=tracing.kept(),
+                promise=promise,
+                debit=debit,
+            )
             if self._update(seen, again):
                 failpoint("after_retry_commit", request_id)
-                self._wake(again)
+                tracing.link(track.traceparent)
+                self._accepted(again)
                 return again
         raise StoreUnavailable("a retry found no quiet moment")
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from services.ingest.tracks import answers, catalog, eta, files, sound
+from services.ingest.tracks import answers, catalog, eta, sound
 from services.ingest.tracks.submission import parameters, whole
 from services.ingest.webhooks import views as webhook_views
+from shared.delivery import SIDES
 from shared.track import Promise, Status, Track
 from shared.webhooks import Delivery
 
@@ -82,6 +83,7 @@ def item(track: Track, base: str) -> answers.TrackState:
         "run": track.run,
         "model": track.request.model,
         "parameters": parameters(track.request),
+        "image_id": track.request.image_id or None,
         "timings": {
             "created_at": track.created_at.isoformat(),
             "queued_at": _time(track.queued_at),
@@ -118,7 +120,7 @@ def links(track: Track, base: str) -> dict[str, str]:
     own = f"{base}/v1/tracks/{track.request_id}"
     live = {"events": f"{own}/events", "stream": f"{own.replace('http', 'ws', 1)}/stream"}
     audio = {f"audio_{name}": f"{own}/audio.{name}" for name in track.request.formats}
-    sides = {kind: f"{own}/{kind}" for kind in files.SIDES}
+    sides = {kind: f"{own}/{kind}" for kind in SIDES}
     hook = {"webhook": f"{own}/webhook", "redeliver": f"{own}/webhook/redeliver"}
     return (
         {"self": own, "cancel": f"{own}/cancel", "retry": f"{own}/retry"}

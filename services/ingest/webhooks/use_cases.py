@@ -10,7 +10,7 @@ from typing import Final
 
 from services.ingest.edge.cursors import Cursor, Page, Window
 from services.ingest.webhooks.samples import NOBODY, sample
-from shared import webhook_body
+from shared import tracing, webhook_body
 from shared.clock import seconds
 from shared.endings import ROUNDS
 from shared.errors import CommitUnclear, RetryableError, StoreUnavailable
@@ -146,6 +146,7 @@ class Webhooks:
                 endpoint_id=endpoint_id(tenant, url),
                 url=url,
                 body=webhook_body.make(event, self._public_url),
+                traceparent=tracing.kept(),
                 created_at=now,
                 since=now,
                 once=True,
@@ -162,8 +163,11 @@ class Webhooks:
 
     def _publish(self, row: Delivery, now: datetime) -> None:
         event = due_event(row, now)
-        with suppress(RetryableError):  # accepted is accepted: the notifier's sweep finds it
-            self._wake.publish(event, event_attributes(event, SOURCE))
+        with (
+            suppress(RetryableError),  # accepted is accepted: the notifier's sweep finds it
+            tracing.publishing(event.type, row.traceparent) as carried,
+        ):
+            self._wake.publish(event, event_attributes(event, SOURCE) | carried)
 
 
 def announced(track: Track) -> Announcement | None:

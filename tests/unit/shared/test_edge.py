@@ -42,7 +42,7 @@ def fresh_shutdown() -> Iterator[None]:
 
 @pytest.fixture
 def app() -> Flask:
-    return new_app(__name__, project="motif-local")
+    return new_app(__name__)
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ class Lines(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFormatter(CloudFormatter())
+        self.setFormatter(CloudFormatter("motif-local"))
         self.lines: list[dict[str, Any]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -240,7 +240,7 @@ def test_log_lines_name_their_request_and_trace(
     app: Flask, client: FlaskClient, lines: list[dict[str, Any]]
 ) -> None:
     def view() -> ResponseReturnValue:
-        log_fields(track="t1")
+        log_fields(request_id="t1")
         logging.getLogger("inside").warning("x")
         return {}
 
@@ -251,9 +251,9 @@ def test_log_lines_name_their_request_and_trace(
     logging.getLogger("outside").warning("x")
 
     inside, outside = lines
-    assert (inside["http_request_id"], inside["track"]) == (request_id, "t1")
+    assert (inside["http_request_id"], inside["request_id"]) == (request_id, "t1")
     assert inside["logging.googleapis.com/trace"] == f"projects/motif-local/traces/{TRACE}"
-    assert not {"http_request_id", "track", "logging.googleapis.com/trace"} & outside.keys()
+    assert not {"http_request_id", "request_id", "logging.googleapis.com/trace"} & outside.keys()
 
 
 # Bodies

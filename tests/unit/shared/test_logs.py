@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import logs
+from shared import logs, tracing
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN = "00f067aa0ba902b7"
@@ -22,10 +22,10 @@ class Sink:
 
     def __init__(self) -> None:
         self.stream = io.StringIO()
-        handler = logging.StreamHandler(self.stream)
-        handler.setFormatter(logs.CloudFormatter())
+        self.handler = logging.StreamHandler(self.stream)
+        self.handler.setFormatter(logs.CloudFormatter())
         self.logger = logging.Logger("test", logging.DEBUG)  # noqa: LOG001 - nobody else may find it
-        self.logger.addHandler(handler)
+        self.logger.addHandler(self.handler)
 
     def line(self) -> dict[str, Any]:
         """The one line written since the last call."""
@@ -198,32 +198,54 @@ def test_safe_url(url: str, kept: str) -> None:
     assert logs.safe_url(url) == kept
 
 
-def test_trace_fields() -> None:
-    assert logs.trace_fields(f"00-{TRACE}-{SPAN}-01", "motif-local") == {
-        "logging.googleapis.com/trace": f"projects/motif-local/traces/{TRACE}",
-        "logging.googleapis.com/spanId": SPAN,
-        "logging.googleapis.com/trace_sampled": True,
-    }
-    not_sampled = logs.trace_fields(f"00-{TRACE}-{SPAN}-02", "motif-local")
-    assert not_sampled["logging.googleapis.com/trace_sampled"] is False
+def test_a_line_has_the_trace_it_was_logged_in(sink: Sink) -> None:
+    sink.handler.setFormatter(logs.CloudFormatter("motif-local"))
+    for flags, sampled in (("01", True), ("02", False)):
+        with tracing.request(tracing.sent(f"00-{TRACE}-{SPAN}-{flags}")):
+            sink.logger.info("inside")
+        line = sink.line()
+        assert line["logging.googleapis.com/trace"] == f"projects/motif-local/traces/{TRACE}"
+        assert line["logging.googleapis.com/spanId"] == SPAN
+        assert line["logging.googleapis.com/trace_sampled"] is sampled
+
+    sink.logger.info("outside")
+    assert not [name for name in sink.line() if "trace" in name or "span" in name]
 
 
-@pytest.mark.parametrize(
-    "traceparent",
-    [
-        "",
-        "x",
-        f"00-{TRACE}-{SPAN}",
-        f"00-{TRACE.upper()}-{SPAN}-01",
-        f"ff-{TRACE}-{SPAN}-01",
-        f"00-{'0' * 32}-{SPAN}-01",
-        f"00-{TRACE}-{'0' * 16}-01",
-        f"00-{TRACE}-{SPAN}-01\n",
-        f"00-{TRACE}-{SPAN}-zz",
-    ],
-)
-def test_bad_traceparent(traceparent: str) -> None:
-    assert logs.trace_fields(traceparent, "motif-local") == {}
+def test_without_a_project_a_line_names_no_trace(sink: Sink) -> None:
+    with tracing.request(tracing.sent(f"00-{TRACE}-{SPAN}-01")):
+        sink.logger.info("inside")
+
+    assert "logging.googleapis.com/trace" not in sink.line()
+
+
+def test_a_text_alone_is_an_error_that_error_reporting_can_read(sink: Sink) -> None:
+    service = {"service": "motif-ingest", "version": "motif-ingest-00007"}
+    sink.handler.setFormatter(logs.CloudFormatter("", service))
+
+    sink.logger.error("a mere text")
+    text = sink.line()
+    sink.logger.error("with its trace", exc_info=ValueError("x"))
+    traced = sink.line()
+    sink.logger.warning("no error", exc_info=ValueError("x"))
+    warning = sink.line()
+
+    assert text["@type"].endswith(".v1beta1.ReportedErrorEvent")
+    assert "@type" not in traced
+    assert text["serviceContext"] == traced["serviceContext"] == service
+    assert not {"@type", "serviceContext"} & warning.keys()
+
+
+@pytest.mark.parametrize("name", ["", "motif-ingest"])
+def test_cloud_run_says_which_service_it_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("K_SERVICE", name)
+    monkeypatch.setenv("K_REVISION", "motif-ingest-00007")
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "levelname": "ERROR"})
+
+    line = json.loads(logs.handler().format(record))
+
+    known = {"service": "motif-ingest", "version": "motif-ingest-00007"}
+    assert line.get("serviceContext") == (known if name else None)
 
 
 @pytest.fixture
