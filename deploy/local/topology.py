@@ -1,6 +1,7 @@
 """Topics, schemas, subscriptions and buckets of the local project, as terraform makes them."""
 
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,7 +17,9 @@ EVENTS: Final = "track-events"
 PROGRESS: Final = "track-progress"
 SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
 _ACK_DEADLINE: Final = 600
+_RETENTION: Final = timedelta(days=7)
 _CLIP_DAYS: Final = 7
+_IMAGE_DAYS: Final = 1
 
 
 def create_pubsub(
@@ -45,7 +48,9 @@ def create_pubsub(
 def create_buckets(project: str, prompts: str, output: str, *, region: str = "us-central1") -> None:
     """Make both buckets with their settings, or set these anew; safe to repeat."""
     with closing(storage_client(project)) as client:
-        _create(_bucket(client, prompts), region)
+        bucket = _bucket(client, prompts)
+        bucket.add_lifecycle_delete_rule(age=_IMAGE_DAYS, matches_prefix=["images/"])
+        _create(bucket, region)
         bucket = _bucket(client, output)
         bucket.add_lifecycle_set_storage_class_rule("NEARLINE", age=30)
         bucket.add_lifecycle_set_storage_class_rule("COLDLINE", age=90)
@@ -98,9 +103,13 @@ class _Admin:
     def subscription(self, name: str, topic: str) -> None:
         with suppress(AlreadyExists):
             self._subscriber.create_subscription(
-                name=f"{self._project}/subscriptions/{name}",
-                topic=f"{self._project}/topics/{topic}",
-                ack_deadline_seconds=_ACK_DEADLINE,
+                request={
+                    "name": f"{self._project}/subscriptions/{name}",
+                    "topic": f"{self._project}/topics/{topic}",
+                    "ack_deadline_seconds": _ACK_DEADLINE,
+                    "message_retention_duration": _RETENTION,
+                    "expiration_policy": {},  # without one: after 31 idle days
+                }
             )
 
 

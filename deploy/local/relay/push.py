@@ -20,7 +20,7 @@ TAKEN: Final = frozenset({102, 200, 201, 202, 204})
 ATTEMPTS: Final = 10
 IN_FLIGHT: Final = 64
 _HELD: Final = 1000
-_BACKOFF, _BACKOFF_LIMIT = 10.0, 600.0
+BACKOFF, BACKOFF_LIMIT = 10.0, 600.0
 _EXTEND_SECONDS: Final = ACK_DEADLINE / 10
 _AGAIN_SECONDS: Final = 0.2
 
@@ -42,7 +42,7 @@ class Route:
 
 def backoff(attempt: int) -> float:
     """Seconds from the end of *attempt* (1 is the first) to the next."""
-    return float(min(_BACKOFF * 2 ** (attempt - 1), _BACKOFF_LIMIT))
+    return float(min(BACKOFF * 2 ** (attempt - 1), BACKOFF_LIMIT))
 
 
 class Pusher:

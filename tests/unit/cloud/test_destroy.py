@@ -1,0 +1,143 @@
+"""Nothing is destroyed by accident, and what is left is said."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.cloud import destroy, leftovers
+from deploy.cloud.names import SERVICES, Cloud
+from deploy.cloud.runner import Runner
+from tests.support.scripted_tools import Tools
+
+CLOUD = Cloud("my-project")
+IMAGE = f"host/motif/x@sha256:{'d' * 64}"
+RUNS = {"spec": {"template": {"spec": {"containers": [{"image": IMAGE}]}}}}
+OURS = "serviceAccount:motif-ingest@my-project.iam.gserviceaccount.com"
+BURIED = f"deleted:{OURS}?uid=123"
+RESOURCE = re.compile(r'^resource "(\w+)" "(\w+)" {\n(.*?)^}', re.MULTILINE | re.DOTALL)
+OTHERS = (
+    "user:me@example.com",
+    "serviceAccount:motif-ingest@another.iam.gserviceaccount.com",
+    "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com",
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of files to forget that is not the repository's."""
+    made = tmp_path / "root"
+    (made / "deploy/terraform/.terraform").mkdir(parents=True)
+    (made / "deploy/terraform/.terraform.lock.hcl").touch()
+    (made / "deploy/terraform/services.tf").touch()
+    monkeypatch.setattr(destroy, "ROOT", made)
+    return made
+
+
+def deployed(tools: Tools) -> None:
+    tools.say("buckets describe", "my-project-motif-state", times=2)
+    tools.say("run services describe", RUNS)
+    tools.say("storage ls", "gs://b/o#1\n")
+    policy = {"bindings": [{"role": "roles/x", "members": [OURS, BURIED, *OTHERS]}]}
+    tools.say("projects get-iam-policy", policy, times=1)
+    tools.say("projects get-iam-policy", {})
+
+
+def test_everything_goes_in_an_order_that_works(
+    tools: Tools, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(tools)
+    made = "projects/my-project/subscriptions/eventarc-us-central1-motif-track-requests-sub-1"
+    tools.say("subscriptions list", f"{made}\n", times=1)
+    monkeypatch.setenv("YES", "my-project")
+
+    with pytest.raises(SystemExit) as ended:
+        destroy.main(["--project", "my-project"])
+
+    assert ended.value.code == 0
+    assert "Nothing is left." in capsys.readouterr().out
+    marks = [
+        *(" init ", " apply ", "storage rm gs://my-project-motif-prompts/**", " destroy "),
+        *("subscriptions delete eventarc-", "remove-iam-policy-binding", "--recursive"),
+    ]
+    firsts = [next(i for i, line in enumerate(tools.calls) if mark in line) for mark in marks]
+    assert firsts == sorted(firsts)
+    (unguard,) = tools.called(" apply ")
+    assert "-var=deletion_protection=false" in unguard
+    assert json.loads(unguard.split("-var=images=")[1].split(" -var=")[0]) == dict.fromkeys(
+        sorted(SERVICES), IMAGE
+    )
+    assert all(
+        "--all-versions" in line for line in tools.called("storage rm gs://my-project-motif-o")
+    )
+    assert len(tools.called("remove-iam-policy-binding")) == 2
+    assert [path.name for path in (root / "deploy/terraform").iterdir()] == ["services.tf"]
+
+
+def test_what_is_left_is_listed_and_is_a_failure(
+    tools: Tools, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(tools)
+    tools.say("services list", "motif-ingest\n")
+    tools.say("jobs list", "no permission\n", code=1)
+    monkeypatch.setenv("YES", "my-project")
+
+    with pytest.raises(SystemExit) as ended:
+        destroy.main(["--project", "my-project"])
+
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "services: motif-ingest" in said
+    assert "jobs: could not be listed" in said
+
+
+@pytest.mark.parametrize("answer", ["", "yes", "another-project", "my-project2"])
+def test_only_the_projects_own_name_is_a_yes(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("YES", raising=False)
+    assert not destroy.confirmed("my-project", lambda _: answer)
+    assert destroy.confirmed("my-project", lambda _: "my-project\n")
+
+
+def test_a_wrong_name_touches_nothing(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YES", "another-project")
+    with pytest.raises(SystemExit, match="Nothing was touched"):
+        destroy.main(["--project", "my-project"])
+    assert tools.calls == []
+
+
+def test_no_answer_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("YES", raising=False)
+
+    def closed(_: str) -> str:
+        raise EOFError
+
+    assert not destroy.confirmed("my-project", closed)
+
+
+def test_a_project_where_nothing_was_deployed_is_left_alone(tools: Tools, root: Path) -> None:
+    tools.say("buckets describe", code=1)
+    tools.say("get-iam-policy", {})
+
+    class Asked:
+        var_file = ""
+
+    assert destroy.destroy(Runner(), CLOUD, Asked()) == []  # type: ignore[arg-type]  # as parsed
+    assert tools.called("terraform") == []
+    assert tools.called(" delete ") == []
+
+
+def test_only_our_own_accounts_lose_their_roles() -> None:
+    policy = {"bindings": [{"role": "r", "members": [OURS, BURIED, *OTHERS]}]}
+    assert leftovers.ours(policy, "my-project") == {(OURS, "r"), (BURIED, "r")}
+
+
+def test_everything_that_terraform_guards_is_unguarded_first() -> None:
+    guarded = {
+        f"{kind}.{name}"
+        for file in (Path(__file__).parents[3] / "deploy/terraform").glob("*.tf")
+        for kind, name, body in RESOURCE.findall(file.read_text())
+        if "var.deletion_protection" in body
+    }
+    assert len(guarded) == 7
+    assert {*destroy._GUARDED} == guarded
