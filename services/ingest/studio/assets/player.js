@@ -15,6 +15,8 @@ let heard = "";
 let wave = null;
 let length = 0;
 let failures = 0;
+/** Seconds to seek to next, while another seek is under way. @type {number|null} */
+let waiting = null;
 let fetching = new AbortController();
 
 const audio = () => /** @type {HTMLAudioElement} */ ($("#audio"));
@@ -24,6 +26,7 @@ export function wirePlayer() {
   const sound = audio();
   for (const name of ["play", "pause", "ended"]) sound.addEventListener(name, showButton);
   for (const name of ["timeupdate", "seeked", "loadedmetadata"]) sound.addEventListener(name, showTime);
+  sound.addEventListener("seeked", () => { if (waiting !== null) seek(waiting); });
   sound.addEventListener("play", tick);
   sound.addEventListener("playing", () => { failures = 0; });
   sound.addEventListener("error", recover);
@@ -35,7 +38,7 @@ export function wirePlayer() {
 
 /** Paint the waveform anew, with today's colours and position. */
 export function redraw() {
-  draw($("#canvas"), wave, length ? audio().currentTime / length : 0);
+  draw($("#canvas"), wave, length ? position() / length : 0);
 }
 
 /** Show what can be heard of *track*; the same run is loaded once, whatever else changes. */
@@ -75,6 +78,7 @@ function unload() {
   loaded = heard = "";
   wave = null;
   failures = 0;
+  waiting = null;
   audio().removeAttribute("src");
   audio().load();
   say($("#player-error"), "");
@@ -92,14 +96,24 @@ function recover() {
   if (!loaded || !sound.getAttribute("src")) return;
   failures += 1;
   if (failures > 1) return say($("#player-error"), "The audio cannot be loaded. Reload the page to try again.");
-  const [at, going] = [sound.currentTime, !sound.paused];
+  const [at, going] = [position(), !sound.paused];
+  waiting = null;
   sound.load();
-  sound.addEventListener("loadedmetadata", () => { sound.currentTime = at; }, { once: true });
+  sound.addEventListener("loadedmetadata", () => seek(at), { once: true });
   if (going) void play();
 }
 
+/** Where it stands, or will when it has found the place. */
+const position = () => waiting ?? audio().currentTime;
+
+/**
+ * Go there; only the last of several that come at once counts. One after the other, because
+ * Chromium never plays on when a seek to A is overtaken by one to B, and that by one to A again.
+ */
 function seek(seconds) {
-  audio().currentTime = Math.min(Math.max(0, seconds), Math.max(0, length - 0.01));
+  const to = Math.min(Math.max(0, seconds), Math.max(0, length - 0.01));
+  waiting = audio().seeking ? to : null;
+  if (waiting === null) audio().currentTime = to;
   showTime();
 }
 
@@ -117,7 +131,7 @@ function wireSlider(slider) {
     if (slider.hasPointerCapture(event.pointerId)) to(event);
   });
   slider.addEventListener("keydown", (event) => {
-    const at = audio().currentTime;
+    const at = position();
     const moves = {
       ArrowRight: at + STEP, ArrowUp: at + STEP, ArrowLeft: at - STEP, ArrowDown: at - STEP,
       PageUp: at + LEAP, PageDown: at - LEAP, Home: 0, End: length,
@@ -138,7 +152,7 @@ function showButton() {
 }
 
 function showTime() {
-  const at = audio().currentTime;
+  const at = position();
   const slider = $("#wave");
   say($("#elapsed"), clock(at));
   say($("#total"), clock(length));
