@@ -1,8 +1,9 @@
 """When a track will have ended, reckoned from the line before it, the quota and past runs.
 
-All pure, in seconds. A reckoning is waiting plus run: until the quota, or the line if that is
-slower, has brought the track its last token, and from its last call to its ending. How earlier
-reckonings of about that length turned out says how far to trust it: p50 and p90 are where half,
+All pure, in seconds. A reckoning is waiting plus run. Waiting: until the track makes its last call,
+once the quota, or the line if that is slower, has brought it the last token. Run: from that call to
+the ending, longer with more clips to be joined and mastered. How earlier reckonings of about that
+length, for about so many clips, turned out says how far to trust it: p50 and p90 are where half,
 and nine in ten, of them would have ended.
 """
 
@@ -23,10 +24,17 @@ from shared.track import Promise, UsageRow
 MEMORY: Final = 200
 """So many completed runs are remembered."""
 _LIKE: Final = 40
-"""So many of them, those most like it, say how far a reckoning can be trusted."""
+"""So many of them, those most like it, say how long a run takes, and how far to trust that."""
 _RUNS: Final = (18.0, 22.0, 26.0, 30.0, 30.0, 40.0, 60.0)
-"""Seconds from a last call to an ending, where few were measured: a call takes 10 to 20,
-mastering and storing the rest."""
+"""Seconds from a last call to an ending with one clip, where few were measured: a call takes 10
+to 20, mastering and storing the rest."""
+_EACH: Final = 0.1
+"""What a further clip adds to a run of one. It turns a run of few clips into one of many as long
+as none of many was measured, and hardly matters once some were."""
+AT_ONCE: Final = 4
+"""Clips of one track that are called at the same time; the others come after them."""
+_CALL: Final = 0.7
+"""How much of a run of one clip is its call, about."""
 _ALONE: Final = (0.8, 0.9, 1.0, 1.0, 1.3, 2.0)
 _IN_LINE: Final = (0.3, 0.6, 0.8, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Ending over reckoning, beside what was measured, for those whose run, or whose wait, is the
@@ -68,29 +76,43 @@ class Past:
     """What the last completed runs teach."""
 
     def __init__(self, rows: Sequence[UsageRow] = ()) -> None:
-        """*rows*: any, in any order."""
-        runs = [_between(row.called_at, row.ended_at) for row in rows if row.called_at]
-        self._runs = sorted((*runs, *(_RUNS if len(runs) < _FEW else ())))
+        """*rows*: any, in any order; of those that are equally like a track the newest count."""
+        rows = sorted(rows, key=lambda row: row.ended_at, reverse=True)
+        runs = [
+            (_clips(row), _between(row.called_at, row.ended_at)) for row in rows if row.called_at
+        ]
+        self._runs = [*runs, *((1, run) for run in _RUNS if len(runs) < _FEW)]
         self._errors = [
-            (log(row.reckoned), _between(row.queued_at, row.ended_at) / row.reckoned)
+            (row.reckoned, _clips(row), _between(row.queued_at, row.ended_at) / row.reckoned)
             for row in rows
             if row.queued_at and row.reckoned > 0
         ]
         self.pace = pace(rows)
+        self.call = _CALL * self.run(1)
 
-    def run(self, share: float = 0.5, elapsed: float = 0.0) -> float:
-        """What is left of a run, from its last call on, when *elapsed* is over.
+    def run(self, own: int, share: float = 0.5, elapsed: float = 0.0) -> float:
+        """What is left of a run of *own* clips, from its last call on, when *elapsed* is over.
 
         *share* (0 to 1) of the runs that had taken so long by then took no longer.
         """
-        longer = self._runs[bisect_right(self._runs, elapsed) :]
+        near = sorted(self._runs, key=lambda one: _apart(one[0], own))[:_LIKE]
+        runs = sorted(took * _size(own) / _size(count) for count, took in near)
+        longer = runs[bisect_right(runs, elapsed) :]
         return quantile(longer, share) - elapsed if longer else elapsed * _MORE * share
 
-    def trusted(self, wait: float) -> tuple[float, float]:
-        """What half, and nine in ten, of the reckonings like *wait* and a run came to, at most."""
-        reckoned, before = wait + self.run(), _IN_LINE if wait > self.run() else _ALONE
-        near = sorted(self._errors, key=lambda one: abs(one[0] - log(reckoned)))[:_LIKE]
-        errors = sorted((*(error for _, error in near), *before))
+    def trusted(self, wait: float, own: int) -> tuple[float, float]:
+        """What half, and nine in ten, of the reckonings like this one came to, at most.
+
+        This one is *wait*, and a run of *own* clips.
+        """
+        run = self.run(own)
+        reckoned, before = wait + run, _IN_LINE if wait > run else _ALONE
+
+        def unlike(one: tuple[float, int, float]) -> float:
+            return _apart(one[0], reckoned) + _apart(one[1], own)
+
+        near = sorted(self._errors, key=unlike)[:_LIKE]
+        errors = sorted((*(error for *_, error in near), *before))
         half, most = (min(reckoned * quantile(errors, share), _LONGEST) for share in (0.5, 0.9))
         return half, most
 
@@ -115,10 +137,11 @@ def pace(rows: Sequence[UsageRow]) -> float | None:
 
 
 def waiting(before: int, own: int, line: Line, past: Past, per_minute: float) -> float:
-    """Until a track has the last of its *own* tokens, when *before* others go first."""
+    """Until a track makes the last of its *own* calls, when *before* others go first."""
     others = before * (1 + _AGAIN * (own - 1))
     by_quota = max(0.0, others + own - line.tokens) * 60 / per_minute
-    return min(max(by_quota, others / past.pace if past.pace else 0.0), _LONGEST)
+    by_calls = (own - 1) // AT_ONCE * past.call
+    return min(max(by_quota, by_calls, others / past.pace if past.pace else 0.0), _LONGEST)
 
 
 def promised(
@@ -132,11 +155,12 @@ def promised(
     per_minute: float,
 ) -> Promise:
     """What a request that is queued *now* can be told; *before*: tokens that go to others first."""
-    wait = waiting(before, clips(request), line, past, per_minute)
-    half, most = past.trusted(wait)
+    own = clips(request)
+    wait = waiting(before, own, line, past, per_minute)
+    half, most = past.trusted(wait, own)
     return Promise(
         position=position,
-        reckoned=wait + past.run(),
+        reckoned=wait + past.run(own),
         p50=now + seconds(half),
         p90=now + seconds(most),
     )
@@ -155,3 +179,16 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 def _between(start: datetime | None, end: datetime) -> float:
     return (end - start).total_seconds() if start else 0.0
+
+
+def _clips(row: UsageRow) -> int:
+    return max(1, row.clips)
+
+
+def _size(own: int) -> float:
+    """A run of so many clips, in runs of one."""
+    return 1 + _EACH * (own - 1)
+
+
+def _apart(one: float, other: float) -> float:
+    return abs(log(one) - log(other))

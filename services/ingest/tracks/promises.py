@@ -95,15 +95,15 @@ class Promises:
         line, past = self._line.get(), self._past.get()
         begun = track.called_at or track.started_at
         if track.status is Status.RUNNING and not track.clips_left and begun:
-            elapsed = (now - begun).total_seconds()
-            return _eta(None, now, past.run(0.5, elapsed), past.run(0.9, elapsed))
+            elapsed, made = (now - begun).total_seconds(), clips(track.request)
+            return _eta(None, now, past.run(made, 0.5, elapsed), past.run(made, 0.9, elapsed))
         position = self._position(track, line) if track.status is Status.QUEUED else None
         own = track.clips_left or clips(track.request)
         before = line.running - own if position is None else line.before(position)
         wait = eta.waiting(max(0, before), own, line, past, self._per_minute)
         if track.not_before:
             wait = max(wait, (track.not_before - now).total_seconds())
-        return _eta(position, now, *past.trusted(wait))
+        return _eta(position, now, *past.trusted(wait, clips(track.request)))
 
     def _position(self, track: Track, line: Line) -> int:
         """How many queued tracks were queued before it; counted once a second at most."""

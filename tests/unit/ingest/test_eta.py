@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.generator.clips import AT_ONCE
 from services.ingest.tracks import eta
 from services.ingest.tracks.eta import Line, Past
 from shared.clock import seconds
@@ -93,8 +94,9 @@ lines = st.builds(
 
 
 def test_without_a_look_a_clip_takes_its_share_of_the_quota_and_a_run_half_a_minute() -> None:
+    """A further clip lengthens the run by 3 s."""
     told = [after(eta.prior(request(s), START).p50) for s in (1, 32, 33, 120, 300)]
-    assert told == [36, 36, 42, 54, 90]
+    assert told == pytest.approx([36, 36, 45, 63, 117])
 
 
 @given(lines, pasts, st.integers(0, 10_000), st.floats(1, 300))
@@ -148,38 +150,99 @@ def test_a_track_of_many_clips_stands_in_line_again() -> None:
 
 def test_a_run_is_the_median_of_those_before_it() -> None:
     past = Past([row(run=run) for run in (10, 11, 12, 13, 100)])
-    assert past.run() == 12
+    assert past.run(1) == 12
 
 
 def test_a_run_that_goes_on_is_measured_by_those_that_took_as_long() -> None:
     past = Past([row(run=float(run)) for run in range(10, 30)])
-    assert past.run(0.5, 25) == pytest.approx(3)  # of 26, 27, 28, 29, and of one to come
-    assert past.run(0.9, 25) == pytest.approx(4)
+    assert past.run(1, 0.5, 25) == pytest.approx(3)  # of 26, 27, 28, 29, and of one to come
+    assert past.run(1, 0.9, 25) == pytest.approx(4)
 
 
-@given(pasts, st.floats(0, 1e6))
-def test_a_run_that_has_outlived_all_others_still_gets_time(past: Past, elapsed: float) -> None:
-    median, late = past.run(0.5, elapsed), past.run(0.9, elapsed)
+@given(pasts, st.integers(1, 10), st.floats(0, 1e6))
+def test_a_run_that_has_outlived_all_others_still_gets_time(
+    past: Past, own: int, elapsed: float
+) -> None:
+    median, late = past.run(own, 0.5, elapsed), past.run(own, 0.9, elapsed)
     assert 0 < median <= late
+
+
+def test_short_runs_say_nothing_about_long_ones() -> None:
+    short = [row(run=20.0) for _ in range(100)]
+    long = [row(run=50.0, clips=10) for _ in range(50)]
+    for rows in (short + long, long + short):
+        assert Past(rows).run(1) == 20.0
+        assert Past(rows).run(10) == 50.0
+
+
+def test_a_run_longer_than_any_that_was_measured_is_reckoned_from_the_longest() -> None:
+    """A clip more is a tenth of a run of one more."""
+    short = Past([row(run=20.0) for _ in range(100)])
+    assert [short.run(own) for own in (1, 2, 5, 10)] == pytest.approx([20, 22, 28, 38])
+    four = Past([row(run=26.0, clips=4) for _ in range(100)])
+    assert [four.run(own) for own in (1, 4, 10)] == pytest.approx([20, 26, 38])
+
+
+def test_of_runs_that_are_equally_like_it_the_newest_count() -> None:
+    rows = [row(queued=100.0 * n, run=20.0 if n < 100 else 40.0) for n in range(140)]
+    assert Past(rows).run(1, 0.1) == Past(rows[::-1]).run(1, 0.1) == 40.0
+
+
+def test_a_few_long_runs_do_not_lengthen_the_short_ones() -> None:
+    past = Past([*(row(run=300.0, clips=10) for _ in range(40)), *(row() for _ in range(40))])
+    assert past.run(1, 0.9) == 20.0
+
+
+def test_a_running_track_of_many_clips_is_measured_by_its_like() -> None:
+    rows = [row(run=20.0) for _ in range(60)] + [row(run=60.0, clips=10) for _ in range(60)]
+    assert Past(rows).run(10, 0.5, 30.0) == pytest.approx(30)
+
+
+def test_calls_that_follow_others_of_their_track_are_waited_for() -> None:
+    """Four go side by side, however many tokens are there."""
+    past, line = Past([row(run=20.0) for _ in range(50)]), Line(tokens=100.0)
+    waits = [eta.waiting(0, own, line, past, QUOTA) for own in range(1, 11)]
+    assert waits == pytest.approx([0.0] * 4 + [14.0] * 4 + [28.0] * 2)
+
+
+def test_as_many_calls_are_reckoned_side_by_side_as_are_made() -> None:
+    assert eta.AT_ONCE == AT_ONCE
 
 
 def test_reckonings_that_were_too_short_make_the_next_longer() -> None:
     """Each took twice as long as it was reckoned; the prior's few say otherwise."""
     past = Past([row(run=40.0, reckoned=20.0) for _ in range(50)])
-    assert past.run() == 40.0
-    assert past.trusted(0.0) == pytest.approx((80.0, 80.0))
+    assert past.run(1) == 40.0
+    assert past.trusted(0.0, 1) == pytest.approx((80.0, 80.0))
 
 
 def test_short_reckonings_say_nothing_about_long_ones() -> None:
     short = [row(run=20.0, reckoned=10.0) for _ in range(50)]
     long = [row(waited=580.0, run=20.0, reckoned=600.0) for _ in range(50)]
     past = Past(short + long)
-    assert past.trusted(0.0)[0] == pytest.approx(40.0)
-    assert past.trusted(580.0)[0] == pytest.approx(600.0)
+    assert past.trusted(0.0, 1)[0] == pytest.approx(40.0)
+    assert past.trusted(580.0, 1)[0] == pytest.approx(600.0)
+
+
+def test_reckonings_of_few_clips_say_little_about_those_of_many() -> None:
+    """Both were reckoned alike; those of many clips took three times as long."""
+    few = [row(run=60.0, reckoned=60.0) for _ in range(100)]
+    many = [row(run=60.0, waited=120.0, reckoned=60.0, clips=8) for _ in range(50)]
+    past = Past(few + many)
+    assert past.trusted(0.0, 1)[0] == pytest.approx(60.0)
+    assert past.trusted(0.0, 8)[0] == pytest.approx(180.0)
+
+
+def test_a_long_track_is_promised_its_own_run_after_short_ones_only() -> None:
+    """The run takes a tenth of the short ones' longer for each clip, as in the test's world."""
+    past = Past([row(queued=100.0 * n, run=20.0 + n % 5, reckoned=22.0) for n in range(100)])
+    told = promised(past=past, line=Line(tokens=20.0), length=300.0)
+    assert told.reckoned == pytest.approx(2 * 0.7 * 22.0 + 1.9 * 22.0)
+    assert after(told.p90) > told.reckoned
 
 
 def test_who_stands_in_line_is_promised_less_surely() -> None:
-    told = [Past().trusted(wait) for wait in (0.0, 300.0)]
+    told = [Past().trusted(wait, 1) for wait in (0.0, 300.0)]
     spread = [most / half for half, most in told]
     assert spread[0] < spread[1]
 
