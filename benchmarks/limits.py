@@ -24,7 +24,7 @@ def show(limits: Sequence[Limit]) -> None:
     """A line for each, with its verdict."""
     for limit in limits:
         verdict = "pass" if limit.kept else "FAIL"
-        print(f"{limit.what:44}{limit.figure:9.2f} {limit.relation} {limit.limit:6.1f}  {verdict}")
+        print(f"{limit.what:44}{limit.figure:9.2f} {limit.relation} {limit.limit:7.2f}  {verdict}")
 
 
 def written(limits: Sequence[Limit]) -> list[dict[str, Any]]:

@@ -20,8 +20,8 @@ run "metrics" {
         metric.name == "motif/${name}" &&
         startswith(metric.filter, "resource.type=\"cloud_run_revision\" AND ") &&
         one(metric.metric_descriptor).metric_kind == "DELTA" &&
-        toset([for label in one(metric.metric_descriptor).labels : label.key]) == toset(keys(metric.label_extractors)) &&
-        (one(metric.metric_descriptor).value_type == "DISTRIBUTION") == (metric.value_extractor != null) &&
+        join(" ", [for label in one(metric.metric_descriptor).labels : label.key]) == join(" ", keys(metric.label_extractors)) &&
+        (one(metric.metric_descriptor).value_type == "DISTRIBUTION") == can(regex("^EXTRACT", metric.value_extractor)) &&
         (one(metric.metric_descriptor).value_type == "DISTRIBUTION") == (length(metric.bucket_options) == 1)
       )
     ]) && length(google_logging_metric.all) == length(local.metrics)
