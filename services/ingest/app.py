@@ -23,6 +23,7 @@ from services.ingest.live.routes import Renderer, StreamRoutes
 from services.ingest.live.streams import Streams
 from services.ingest.openapi.routes import DocumentRoutes
 from services.ingest.prompts.gemini import Gemini
+from services.ingest.prompts.rations import Rations
 from services.ingest.prompts.routes import PromptRoutes
 from services.ingest.prompts.use_cases import Prompts
 from services.ingest.studio.routes import StudioRoutes
@@ -164,7 +165,10 @@ def _add_tracks(
         life=timing.stream,
     )
     erasing = Erasing(store=store, requests=clients.requests, timing=timing)
-    prompts = Prompts(store, _gemini(settings), per_minute=settings.images_per_minute)
+    rations = Rations(
+        store, per_minute=settings.images_per_minute, per_day=settings.images_per_day
+    )
+    prompts = Prompts(store, _gemini(settings), rations)
     webhooks = WebhookRoutes(
         tracks=tracks,
         webhooks=Webhooks(store=store, wake=clients.progress, public_url=base),

@@ -58,6 +58,12 @@ class Settings(SecretSettings, TargetSettings):
         pattern="^(https?://.+)?$",
         description="Base URL of Vertex AI for images; empty: that of `GEMINI_LOCATION`",
     )
+    images_per_day: int = Field(
+        500,
+        ge=1,
+        description="New images that one tenant may have looked at in a day; nobody is billed"
+        " for a look",
+    )
     images_per_minute: int = Field(
         20, ge=1, description="New images that one tenant may have looked at in a minute"
     )

@@ -1,6 +1,7 @@
 """Images through the API, under gunicorn, with the stand-in of Gemini behind it."""
 
 import json
+import threading
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ import pytest
 import requests
 from PIL import Image
 
+from services.ingest.prompts.rations import Rations
 from services.ingest.prompts.records import IMAGES, KEPT
+from services.ingest.prompts.use_cases import Prompts
 from services.ingest.tracks import catalog
 from shared.ports import Update
 from tests.support.api import Api
@@ -132,6 +135,17 @@ def test_the_largest_image_fits(ingest: Serving) -> None:
     row = b"\0" + bytes((200, 120, 40, 255)) * 6300
     drawn = zlib.compress(row * 6300, 1)
     seen(ingest, png(6300, 6300, png_chunk(b"IDAT", drawn), png_chunk(b"IEND", b""), kind=6))
+    assert memory(ingest) - before < 350 * MB
+
+
+def test_a_large_webp_takes_no_more_than_others(ingest: Serving) -> None:
+    seen(ingest, fresh(33))
+    before = memory(ingest)
+    plain = Image.new("RGB", (4000, 4000), "orange")
+    seen(ingest, encoded(plain, "WEBP", lossless=True, method=0))
+    larger = encoded(plain.resize((8000, 5000)), "WEBP", lossless=True, method=0)
+    assert len(larger) < 1000
+    refused(send(ingest, larger), 400, "image_too_many_pixels")
     assert memory(ingest) - before < 350 * MB
 
 
@@ -305,9 +319,16 @@ def test_a_model_that_is_away_is_asked_once_and_said_so(
     assert gemini.fired() == 1
 
 
-def test_new_images_are_limited_and_known_ones_are_not(public_api: Api, gemini: Gemini) -> None:
-    keyed = Keyed(public_api, gemini_endpoint=gemini.url, images_per_minute=2)
-    client = keyed.client(keyed.key("eager"))
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [({"images_per_minute": 2}, 60), ({"images_per_day": 2}, 24 * 3600)],
+    ids=["minute", "day"],
+)
+def test_new_images_are_limited_and_known_ones_are_not(
+    public_api: Api, gemini: Gemini, settings: dict[str, int], seconds: int
+) -> None:
+    keyed = Keyed(public_api, gemini_endpoint=gemini.url, **settings)
+    client = keyed.client(keyed.key(f"eager-{seconds}"))
 
     def sent(number: int) -> Any:
         form = {"image": (BytesIO(fresh(number)), "a.jpg")}
@@ -316,8 +337,39 @@ def test_new_images_are_limited_and_known_ones_are_not(public_api: Api, gemini: 
     assert [sent(20).status_code, sent(21).status_code] == [200, 200]
     limited = sent(22)
     assert (limited.status_code, limited.get_json()["code"]) == (429, "too_many_images")
-    assert 0 < int(limited.headers["Retry-After"]) <= 60
-    assert sent(20).status_code == 200
+    assert seconds / 4 < int(limited.headers["Retry-After"]) <= seconds
+    known = sent(20)
+    assert known.status_code == 200
+
+    # Forgotten and sent again, it is paid again: what was taken is not returned.
+    assert client.delete(f"/v1/prompts/{known.get_json()['image_id']}").status_code == 204
+    assert sent(20).status_code == 429
+
+
+class Quick:
+    """A model that has seen it all."""
+
+    name = "quick"
+
+    def look(self, jpeg: bytes) -> str:
+        assert jpeg
+        said = {"mood": "calm", "energy": 0.1, "palette": ["red"], "style": "jazz", "tempo": "slow"}
+        return json.dumps(said | {"prompt": " ".join(["soft piano"] * 6)})
+
+
+def test_who_sends_slowly_keeps_nobody_else_waiting(public_api: Api) -> None:
+    rations = Rations(public_api.store, per_minute=60, per_day=60)
+    prompts, sent = Prompts(public_api.store, Quick(), rations), threading.Event()
+
+    def slowly() -> bytes:
+        assert sent.wait(20)
+        return fresh(31)
+
+    with ThreadPoolExecutor(4) as pool:
+        slow = [pool.submit(prompts.describe, "slow", slowly) for _ in range(4)]
+        assert prompts.describe("other", lambda: fresh(32))[1].tenant == "other"
+        sent.set()
+        assert len({one.result()[0] for one in slow}) == 1
 
 
 def test_a_form_that_holds_no_single_image(ingest: Serving) -> None:

@@ -50,7 +50,7 @@ CODES: Final[Mapping[str, Word]] = {
     ),
     "image_too_many_pixels": Word(
         400,
-        "The image has a side above 12000 pixels, or more than 40 megapixels.",
+        "The image has a side above 12000 pixels, or more than 40 megapixels (WebP: 16).",
         "Make it smaller: 1024 pixels a side are plenty.",
     ),
     "image_animated": Word(400, "The image is animated.", "Send one of its pictures."),

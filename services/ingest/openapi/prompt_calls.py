@@ -23,8 +23,9 @@ CALLS: Final = (
         name="createPrompt",
         tag=TAG,
         summary="A prompt from an image",
-        about="PNG, JPEG or WebP, at most 10 MB, 12000 pixels a side and 40 megapixels. What was"
-        " seen is kept for 24 hours, the image is not; the same image gets the same answer.",
+        about="PNG, JPEG or WebP, at most 10 MB, 12000 pixels a side and 40 megapixels (WebP: 16)."
+        " What was seen is kept for 24 hours, the image is not; the same image gets the same"
+        " answer.",
         form=_FORM,
         answers=(_SEEN,),
         codes=(

@@ -15,7 +15,11 @@ from services.ingest.prompts.headers import BrokenHeader, Header, header
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MOST_PIXELS: Final = 40_000_000
+MOST_PIXELS: Final[Mapping[str, int]] = {
+    "PNG": 40_000_000,
+    "JPEG": 40_000_000,
+    "WEBP": 16_000_000,  # its decoder holds each pixel four times, with four bytes
+}
 LONGEST_SIDE: Final = 12_000
 SIDE: Final = 1024
 """Pixels: Gemini looks at no more, and each costs."""
@@ -23,7 +27,7 @@ _QUALITY: Final = 85
 _STRIP: Final = 2**20
 """Pixels that are worked on beside the decoded image."""
 _PATIENCE: Final = 20.0
-"""Seconds: one image at a time is decoded, which takes some 160 MB and a second at most."""
+"""Seconds: one image at a time is decoded, which takes some 330 MB and seconds at most."""
 _ORIENTATION: Final = 0x0112
 _TURNS: Final[Mapping[Any, str]] = {
     2: "FLIP_LEFT_RIGHT",
@@ -76,9 +80,9 @@ def checked(data: bytes) -> Header:
         raise refusals.other_type(data)
     if found.animated:
         raise refusals.animated()
-    sides = found.width, found.height
-    if max(sides) > LONGEST_SIDE or found.width * found.height > MOST_PIXELS:
-        raise refusals.too_many_pixels(*sides, LONGEST_SIDE, MOST_PIXELS)
+    sides, most = (found.width, found.height), MOST_PIXELS[found.kind]
+    if max(sides) > LONGEST_SIDE or found.width * found.height > most:
+        raise refusals.too_many_pixels(*sides, LONGEST_SIDE, most)
     return found
 
 
@@ -88,7 +92,8 @@ def _plain(data: bytes, found: Header) -> bytes:
 
     known = {"JPEG": JpegImagePlugin, "PNG": PngImagePlugin, "WEBP": WebPImagePlugin}
     assert known[found.kind]  # noqa: S101 - imported, so that Pillow looks for no others
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS  # its own check, should it see another size than we did
+    # Its own check, should it see another size than we did.
+    Image.MAX_IMAGE_PIXELS = max(MOST_PIXELS.values())
     with Image.open(BytesIO(data), formats=(found.kind,)) as image:
         if image.size != (found.width, found.height):
             raise ValueError("two sizes")

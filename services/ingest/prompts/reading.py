@@ -14,7 +14,7 @@ from shared.edge import read_body
 from shared.problems import Problem
 
 _AROUND: Final = 16 * 1024
-"""Bytes that boundaries and headers of parts may take."""
+"""Bytes that boundaries and headers of parts may take: as objects they are many times as much."""
 _MOST_PARTS: Final = 8
 
 
@@ -41,7 +41,13 @@ def read_image() -> bytes:
 
 
 def _image(body: bytes, boundary: str) -> bytes:
-    parser = MultiPartParser(stream_factory=_memory, max_form_parts=_MOST_PARTS)
+    parser = MultiPartParser(
+        stream_factory=_memory,
+        # What comes in and is no file's content yet: that is, the headers of a part.
+        buffer_size=_AROUND,
+        max_form_memory_size=2 * _AROUND,
+        max_form_parts=_MOST_PARTS,
+    )
     try:
         form, files = parser.parse(BytesIO(body), boundary.encode("ascii"), len(body))
     except (ValueError, RequestEntityTooLarge):
@@ -57,7 +63,8 @@ def _image(body: bytes, boundary: str) -> bytes:
 
 def _only(files: list[tuple[str, FileStorage]], fields: list[str]) -> bytes:
     """The bytes of the one file that should be there."""
-    others = [name for name, _ in files if name != FIELD] + [n for n in fields if n != FIELD]
+    names = [name or "" for name in (*(name for name, _ in files), *fields)]  # None: it has none
+    others = [name for name in names if name != FIELD]
     if others:
         detail = "The form has a part that is not `image`."
         raise Problem(400, "unknown_field", detail, field=others[0][:64], cure="Leave it out.")

@@ -115,12 +115,12 @@ def busy() -> Problem:
     )
 
 
-def too_many(per_minute: int, wait: float) -> Problem:
+def too_many(most: int, period: str, wait: float) -> Problem:
     """429: a look costs."""
     return Problem(
         429,
         "too_many_images",
-        f"More than {per_minute} new images in a minute.",
+        f"More than {most} new images in a {period}.",
         cure="Wait for as long as Retry-After says. An image that was sent before does not count.",
         headers={"Retry-After": str(ceil(wait))},
     )

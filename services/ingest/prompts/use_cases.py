@@ -1,6 +1,5 @@
 """What an image sounds like: looked at once, then remembered for a day."""
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -8,35 +7,29 @@ from typing import Final
 from services.ingest.limits.singly import Singly
 from services.ingest.prompts import looks, refusals
 from services.ingest.prompts.pictures import Guard
+from services.ingest.prompts.rations import Rations
 from services.ingest.prompts.records import IMAGES, KEPT, Seen, image_id
+from services.ingest.prompts.uploads import Uploads
 from shared import signals
-from shared.allowance import Allowance
 from shared.endings import ROUNDS
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.ports import Create, Delete, Snapshot, Store, Update
-from shared.recent import Recent
 
-_UPLOADS: Final = 4
-"""Images that one instance reads at once: each takes up to 30 MB until it is small."""
-_WAIT: Final = 30.0
 _TRIES: Final = 2
 _PATIENCE: Final = 45.0
-_TENANTS: Final = 1000
-_MINUTE: Final = 60
 
 
 class Prompts:
     """Use cases over the store; thread-safe, one per process."""
 
-    def __init__(self, store: Store, looker: looks.Looker, *, per_minute: int) -> None:
-        """*looker* is paid for each look: a tenant has *per_minute* of them."""
+    def __init__(self, store: Store, looker: looks.Looker, rations: Rations) -> None:
+        """*looker* is paid for each look; *rations* says how many a tenant has."""
         self._store = store
         self._looker = looker
-        self._per_minute = per_minute
+        self._rations = rations
         self._guard = Guard()
-        self._places = threading.BoundedSemaphore(_UPLOADS)
+        self._uploads = Uploads()
         self._singly = Singly(_PATIENCE)
-        self._allowances = Recent(self._allowance, most=_TENANTS)
 
     def describe(self, tenant: str, read: Callable[[], bytes]) -> tuple[str, Seen, bool]:
         """Id of the image that *read* gives, what is seen in it, and whether that was known.
@@ -46,15 +39,11 @@ class Prompts:
                 nothing that can be used; what *read* raises.
             StoreUnavailable: Firestore does not answer.
         """
-        if not self._places.acquire(timeout=_WAIT):
-            raise refusals.busy()
-        try:
+        with self._uploads.place(tenant):
             data = read()
             name = image_id(tenant, data)
             known = self._live(tenant, name)
             jpeg = b"" if known else self._guard.plain(data)
-        finally:
-            self._places.release()
         del data  # the model takes its time
         if known:
             return name, known, True
@@ -96,7 +85,7 @@ class Prompts:
         return seen if seen and seen.of(tenant, self._store.clock.now()) else None
 
     def _looked(self, tenant: str, name: str, jpeg: bytes) -> Seen:
-        self._admit(tenant)
+        self._rations.take(tenant)
         look = self._look(jpeg)
         now = self._store.clock.now()
         seen = Seen(
@@ -156,17 +145,3 @@ class Prompts:
                 continue
             return seen
         raise StoreUnavailable("an image found no quiet moment")
-
-    def _admit(self, tenant: str) -> None:
-        wait = self._allowances.get(tenant).take()
-        if wait:
-            raise refusals.too_many(self._per_minute, wait)
-
-    def _allowance(self, tenant: str) -> Allowance:
-        return Allowance(
-            self._store,
-            f"images-{tenant}",
-            depth=self._per_minute,
-            per_second=self._per_minute / _MINUTE,
-            one_by_one=True,
-        )
