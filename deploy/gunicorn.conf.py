@@ -32,7 +32,10 @@ logconfig_dict = {
 
 
 def on_starting(server: Arbiter) -> None:
-    """Give ingest, whose streams hold a thread each, its own number."""
+    """Log what is printed, too; give ingest, whose streams hold a thread each, its own number."""
+    from shared import stderr  # noqa: PLC0415 - see above
+
+    stderr.log_it()
     if server.app.app_uri.startswith("services.ingest."):
         server.cfg.set("threads", int(os.environ.get("INGEST_THREADS") or 256))
 

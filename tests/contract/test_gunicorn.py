@@ -152,3 +152,31 @@ def test_flush_runs_also_when_requests_are_cut_off(gunicorn: Gunicorn) -> None:
         gunicorn.logged("flushed")
         with pytest.raises(http.client.HTTPException):
             cut.result(SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({"INGEST_THREADS": "many"}, "the process ends with a failure"),
+        ({"GCP_PROJECT": ""}, "validation error"),
+    ],
+)
+def test_what_does_not_start_says_so_in_json_too(env: dict[str, str], told: str) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"),
+            "services.ingest.app:create_app()",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"BIND": "127.0.0.1", "PORT": "0"} | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode
+    assert done.stderr == ""
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    failed = [line for line in lines if line["severity"] in {"ERROR", "CRITICAL"}]
+    assert any(told in line["message"] for line in failed)
+    assert any("stack_trace" in line for line in failed)
