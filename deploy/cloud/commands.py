@@ -33,7 +33,7 @@ TABLE: Final[Mapping[str, str]] = {
     # 2: images
     "build": "gcloud builds submit . --config=deploy/cloud/images.yaml --project={project}"
     " --substitutions=_REPOSITORY={repository},_TAG={tag}"
-    " --gcs-source-staging-dir=gs://{bucket}/source --gcs-log-dir=gs://{bucket}/logs",
+    " --gcs-source-staging-dir=gs://{bucket}/source",
     "docker login": "gcloud auth configure-docker {region}-docker.pkg.dev --quiet",
     "docker build": "docker build --platform=linux/amd64 --file=services/{service}/Dockerfile"
     " --tag={image} .",
@@ -44,6 +44,8 @@ TABLE: Final[Mapping[str, str]] = {
     "init": f"{_TERRAFORM} init -input=false -reconfigure -backend-config=bucket={{bucket}}",
     "apply": f"{_TERRAFORM} apply -input=false -auto-approve",
     "terraform destroy": f"{_TERRAFORM} destroy -input=false -auto-approve",
+    "state": f"{_TERRAFORM} show -json",
+    "untaint": f"{_TERRAFORM} untaint {{address}}",
     # 4: the subscriptions that Eventarc made
     "trigger": "gcloud eventarc triggers describe {trigger} --location={region}"
     " --project={project} --format=value(transport.pubsub.subscription)",
@@ -106,7 +108,7 @@ TABLE: Final[Mapping[str, str]] = {
     f" '--filter=name~\"/({_OURS}-dead-sub|eventarc-{{region}}-motif-.*)$\"'"
     " --format=value(name) --project={project}",
     "left buckets": "gcloud storage buckets list"
-    " '--filter=name~\"^{project}-motif-(prompts|output|state)$\"'"
+    " '--filter=name~\"^{project}-motif-(prompts|output|build|state)$\"'"
     " --format=value(name) --project={project}",
     "left secrets": "gcloud secrets list"
     " '--filter=name~\"/motif-(webhook-main-keys|session-keys|cdn-keys)$\"'"

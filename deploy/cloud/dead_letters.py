@@ -42,26 +42,33 @@ def work(asked: argparse.Namespace, topic: str, letters: Letters) -> tuple[set[s
     Raises:
         Refused: the messages cannot be read.
     """
-    held = list(letters.held())
-    kept, failed = [], 0
-    for letter in held:
-        chosen = asked.command != "list" and (asked.all or letter.id in asked.id)
-        outcome = _done(asked, letter, letters) if chosen else "kept"
-        failed += outcome.startswith("refused")
-        print(json.dumps({"topic": topic, **letter.described(), "now": outcome}), flush=True)
-        if outcome not in ("sent again", "dropped"):
-            kept.append(letter)
-    letters.let_go(kept)
-    return {letter.id for letter in held}, failed
+    seen: set[str] = set()
+    kept: dict[str, Letter] = {}
+    failed = 0
+    try:
+        for letter in letters.held():
+            kept[letter.id] = letter
+        for letter in [*kept.values()]:
+            seen.add(letter.id)
+            chosen = asked.command != "list" and (asked.all or letter.id in asked.id)
+            outcome = _done(asked, letter, letters) if chosen else "kept"
+            failed += outcome.startswith("refused")
+            if outcome in ("sent again", "dropped"):
+                del kept[letter.id]
+            print(json.dumps({"topic": topic, **letter.described(), "now": outcome}), flush=True)
+    finally:  # else nobody would see them for ten minutes, neither here nor in the Console
+        letters.let_go([*kept.values()])
+    return seen, failed
 
 
 def _done(asked: argparse.Namespace, letter: Letter, letters: Letters) -> str:
-    if asked.command == "drop":
-        letters.drop(letter)
-        return "dropped"
-    if letter.body is None and not asked.unreadable:
+    drop = asked.command == "drop"
+    if letter.body is None and not (drop or asked.unreadable):
         return "refused: no service can read it; once that is mended: --unreadable"
     try:
+        if drop:
+            letters.drop(letter)
+            return "dropped"
         letters.send_again(letter)
     except Refused as exc:
         return f"refused: {exc}"

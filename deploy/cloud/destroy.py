@@ -18,12 +18,6 @@ from deploy.cloud.names import SERVICES, Cloud
 from deploy.cloud.runner import ROOT, CommandFailed, Runner
 from deploy.cloud.terraform import Terraform
 
-_GUARDED: Final = (
-    *(f"google_cloud_run_v2_service.{service}" for service in SERVICES),
-    *("google_firestore_database.motif", "google_secret_manager_secret.all"),
-    *("google_storage_bucket.prompts", "google_storage_bucket.output"),
-)
-"""What ``deletion_protection`` guards."""
 _DELETED: Final = {
     "subscriptions": "delete subscription",
     "secrets": "delete secret",
@@ -78,8 +72,14 @@ def destroy(runner: Runner, cloud: Cloud, asked: argparse.Namespace) -> list[str
 def _by_terraform(runner: Runner, cloud: Cloud, terraform: Terraform) -> None:
     terraform.init()
     images = _images(runner, cloud)
-    if images:
-        terraform.apply(images, targets=_GUARDED, more={"deletion_protection": "false"})
+    terraform.keep_unfinished()
+    # Only what is there: half a deployment has to go, too, and nothing is to be made for that. A
+    # service that somebody else has deleted would be made anew.
+    gone = {
+        f"google_cloud_run_v2_service.{service}" for service in SERVICES if service not in images
+    }
+    if guarded := sorted(terraform.guarded() - gone):
+        terraform.apply(images, targets=guarded, more={"deletion_protection": "false"})
     for bucket in (cloud.prompts_bucket, cloud.output_bucket):
         # gcloud has no "delete if there": an empty or missing bucket is none of our business.
         if runner.asked(command("versions", bucket=bucket), sample="an object"):
@@ -88,7 +88,7 @@ def _by_terraform(runner: Runner, cloud: Cloud, terraform: Terraform) -> None:
 
 
 def _images(runner: Runner, cloud: Cloud) -> dict[str, str]:
-    """What runs: protection is taken off services as they are; {} unless all three are there."""
+    """What runs: protection is taken off services as they are."""
     found = {}
     for service in SERVICES:
         place = {"region": cloud.region, "project": cloud.project}
@@ -96,7 +96,7 @@ def _images(runner: Runner, cloud: Cloud) -> dict[str, str]:
         if text := runner.asked(asked, sample=_SAMPLE):
             container = json.loads(text)["spec"]["template"]["spec"]["containers"][0]
             found[service] = container["image"]
-    return found if len(found) == len(SERVICES) else {}
+    return found
 
 
 def _delete(name: str, one: str, cloud: Cloud) -> list[str]:

@@ -14,6 +14,12 @@ TARGETS: Final = (
     "google_project_service.all",
     "google_artifact_registry_repository.images",
     "google_secret_manager_secret.all",
+    # What Cloud Build builds as, from and for; bindings of services come with the services.
+    "google_storage_bucket_iam_member.all",
+    "google_artifact_registry_repository_iam_member.all",
+    "google_project_iam_member.all",
+    # Cloud Monitoring knows a new one only after minutes, and refuses objectives on it until then.
+    "google_logging_metric.all",
 )
 AGENTS: Final = {
     "eventarc.googleapis.com": ("gcp-sa-eventarc", "roles/eventarc.serviceAgent"),
@@ -29,6 +35,7 @@ def lay(runner: Runner, cloud: Cloud, terraform: Terraform) -> None:
     runner.do(command("enable", project=cloud.project))
     _state_bucket(runner, cloud)
     terraform.init()
+    terraform.keep_unfinished()
     terraform.apply(targets=TARGETS)
     number = project_number(runner, cloud)
     for api, (host, role) in AGENTS.items():
@@ -49,7 +56,7 @@ def _state_bucket(runner: Runner, cloud: Cloud) -> None:
     if not runner.asked(command("bucket", bucket=bucket), sample=""):
         where = {"region": cloud.region, "project": cloud.project}
         runner.do(command("create bucket", bucket=bucket, **where))
-        runner.do(command("version bucket", bucket=bucket))
+    runner.do(command("version bucket", bucket=bucket))  # also where this was as far as we came
 
 
 def newest_versions(runner: Runner, cloud: Cloud) -> dict[str, str]:

@@ -20,7 +20,7 @@ def build(runner: Runner, cloud: Cloud, tag: str, *, local_docker: bool) -> Mapp
             runner.do(command("docker build", service=name, image=image))
             runner.do(command("docker push", image=image))
     else:
-        places = {"repository": cloud.repository, "bucket": cloud.state_bucket}
+        places = {"repository": cloud.repository, "bucket": cloud.build_bucket}
         runner.do(command("build", project=cloud.project, tag=tag, **places))
     return digests(runner, cloud, tag)
 

@@ -12,6 +12,10 @@ import requests
 GOOGLE: Final = "https://pubsub.googleapis.com"
 _SECONDS: Final = 30
 _AT_ONCE: Final = 100
+_LET_GO_AT_ONCE: Final = 1000
+"""A request to Pub/Sub has 512 KiB, and an acknowledgement id up to some 200 bytes."""
+_EMPTY: Final = 3
+"""Pub/Sub may answer with nothing though there is something; so often, and it is believed."""
 _ADDED: Final = re.compile(r"CloudPubSubDeadLetter.*|googclient_schema.*")
 """Attributes that Pub/Sub adds, and adds again."""
 _COUNT: Final = "CloudPubSubDeadLetterSourceDeliveryCount"
@@ -71,20 +75,23 @@ class Letters:
         Raises:
             Refused: Pub/Sub's own words.
         """
+        # Without that it waits for messages, longer than we do, and then holds what nobody sees.
         order = {"maxMessages": _AT_ONCE, "returnImmediately": True}
         seen: set[str] = set()
-        while found := self._subscription("pull", order).get("receivedMessages", []):
+        empty = 0
+        while empty < _EMPTY:
+            found = self._subscription("pull", order).get("receivedMessages", [])
             fresh = [one for one in map(_letter, found) if one.id not in seen]
-            if not fresh:
-                return
+            empty = 0 if fresh else empty + 1
             seen |= {one.id for one in fresh}
             yield from fresh
 
     def let_go(self, letters: list[Letter]) -> None:
         """Put them back: they are there for the next look. Raises Refused."""
-        if letters:
-            ids = [letter.ack_id for letter in letters]
-            self._subscription("modifyAckDeadline", {"ackIds": ids, "ackDeadlineSeconds": 0})
+        ids = [letter.ack_id for letter in letters]
+        for first in range(0, len(ids), _LET_GO_AT_ONCE):
+            some = ids[first : first + _LET_GO_AT_ONCE]
+            self._subscription("modifyAckDeadline", {"ackIds": some, "ackDeadlineSeconds": 0})
 
     def send_again(self, letter: Letter) -> None:
         """Publish it to its topic as it came, then drop it here. Raises Refused: it stays."""

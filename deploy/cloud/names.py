@@ -19,8 +19,13 @@ class Cloud:
 
     @property
     def state_bucket(self) -> str:
-        """Terraform's state, and what builds are made from."""
+        """Terraform's state."""
         return f"{self.project}-motif-state"
+
+    @property
+    def build_bucket(self) -> str:
+        """What builds are made from."""
+        return f"{self.project}-motif-build"
 
     @property
     def prompts_bucket(self) -> str:

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -79,7 +80,8 @@ def _stream(arguments: Sequence[str], stdin: str) -> None:
     with process:
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101
-        with process.stdin as pipe:
+        # It may end before it has read a thing; then what it says is the reason, not a broken pipe.
+        with suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(stdin)
         output = []
         for line in process.stdout:

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from deploy.cloud.commands import command
 from deploy.cloud.names import SERVICES, Cloud
@@ -39,7 +39,7 @@ class Terraform:
     ) -> None:
         """Bring *targets* (all) about; *images*: service -> reference with its digest.
 
-        A new project's Eventarc agent is refused for some minutes: that is tried six times.
+        What a new project needs some minutes for is tried six times.
 
         Raises:
             CommandFailed: anything else, or still not.
@@ -50,9 +50,9 @@ class Terraform:
             try:
                 return self._runner.do(arguments)
             except CommandFailed as exc:
-                if not left or not agent_is_new(exc.output):
+                if not left or not (late := not_ready(exc.output)):
                     raise
-                print(f"The Eventarc agent is not ready yet: again in {self._pause:.0f} s")
+                print(f"{late} not ready yet: again in {self._pause:.0f} s")
                 time.sleep(self._pause)
         return None
 
@@ -60,6 +60,26 @@ class Terraform:
         """Remove everything in the state; *images* are those that run. Raises CommandFailed."""
         variables = self._variables(images, {"deletion_protection": "false"})
         self._runner.do([*command("terraform destroy"), *variables])
+
+    def guarded(self) -> set[str]:
+        """What is in the state and may not be deleted, each as TYPE.NAME. Raises CommandFailed."""
+        return {f"{one['type']}.{one['name']}" for one in self._resources() if _guarded(one)}
+
+    def keep_unfinished(self) -> None:
+        """Mend, not replace, what was guarded before it was finished: it could not be deleted.
+
+        A service whose first revision does not start is such a thing. Raises CommandFailed.
+        """
+        for one in self._resources():
+            if _guarded(one) and one.get("tainted"):
+                self._runner.do(command("untaint", address=one["address"]))
+
+    def _resources(self) -> Iterator[Mapping[str, Any]]:
+        """All there are in the state."""
+        state = json.loads(self._runner.ask(command("state"), sample=_SAMPLE))
+        for one in state.get("values", {}).get("root_module", {}).get("resources", []):
+            if one["mode"] == "managed":
+                yield one
 
     def _variables(self, images: Mapping[str, str], more: Mapping[str, str]) -> list[str]:
         named = {service: images.get(service) or self._none(service) for service in SERVICES}
@@ -73,6 +93,41 @@ class Terraform:
         return f"{self._cloud.repository}/{service}@{_NO_DIGEST}"
 
 
-def agent_is_new(output: str) -> bool:
-    """Whether Terraform failed because the Eventarc agent's role has not arrived everywhere."""
-    return "Error 400" in output and "Eventarc Service Agent" in output
+def _guarded(resource: Mapping[str, Any]) -> bool:
+    values = resource["values"]
+    return (
+        values.get("deletion_protection") is True
+        or values.get("delete_protection_state") == "DELETE_PROTECTION_ENABLED"
+        or values.get("force_destroy") is False
+    )
+
+
+def not_ready(output: str) -> str:
+    """What Terraform failed for that is there in some minutes by itself; empty: nothing."""
+    if "Error 400" in output and "Eventarc Service Agent" in output:
+        return "The Eventarc agent is"  # its role has not arrived everywhere
+    # Cloud Monitoring hears of a log-based metric up to ten minutes after it was made.
+    return "A log-based metric is" if any(text in output for text in _NEW_METRIC) else ""
+
+
+_NEW_METRIC: Final = (
+    "The metric referenced by the provided filter is unknown",
+    "could take up to 10 minutes to become available",
+)
+_SAMPLE: Final = json.dumps(
+    {
+        "values": {
+            "root_module": {
+                "resources": [
+                    {
+                        "address": "google_cloud_run_v2_service.ingest",
+                        "mode": "managed",
+                        "type": "google_cloud_run_v2_service",
+                        "name": "ingest",
+                        "values": {"deletion_protection": True},
+                    }
+                ]
+            }
+        }
+    }
+)

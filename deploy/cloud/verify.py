@@ -19,6 +19,10 @@ from deploy.cloud import bucket_checks, options, service_checks, track_checks
 from deploy.cloud.bucket_checks import Check
 from deploy.cloud.runner import CommandFailed, Runner
 from deploy.cloud.world import Failed, World
+from shared.errors import CommitUnclear, MotifError
+
+_NOT_ANSWERED = (CommandFailed, requests.RequestException, OSError, MotifError, CommitUnclear)
+_NOT_IN_THE_ANSWER = (LookupError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,10 @@ def _verdict(check: Check) -> Verdict:
         look()
     except Failed as exc:
         return Verdict(name, passed=False, detail=str(exc))
-    except (CommandFailed, requests.RequestException, OSError) as exc:
-        lines = str(exc).splitlines() if isinstance(exc, CommandFailed) else []
+    except (*_NOT_ANSWERED, *_NOT_IN_THE_ANSWER) as exc:
+        # What requests says may name a link with its signature.
+        told = isinstance(exc, CommandFailed | MotifError | LookupError)
+        lines = str(exc).splitlines() if told else []
         detail = " ".join([type(exc).__name__, *lines])
         return Verdict(name, passed=False, detail=detail)
     return Verdict(name, passed=True)

@@ -8,6 +8,7 @@ locals {
     eventarc  = "Delivers messages to generator and notifier"
     scheduler = "Calls the sweepers"
     signer    = "Signs links to audio; nobody runs as it"
+    build     = "Builds images, and rolls new versions out"
   }
 
   # What a link may lead to.
@@ -47,6 +48,17 @@ locals {
     { account = "scheduler", role = "roles/run.invoker", on = "service notifier" },
     { account = "signer", role = "roles/storage.objectViewer", on = "bucket output", below = local.linked },
 
+    { account = "build", role = "roles/storage.objectViewer", on = "bucket build" },
+    { account = "build", role = "roles/artifactregistry.writer", on = "registry images" },
+    { account = "build", role = "roles/logging.logWriter", on = "project" },
+    { account = "build", role = "roles/logging.viewer", on = "project" },
+    { account = "build", role = "roles/run.developer", on = "service ingest" },
+    { account = "build", role = "roles/run.developer", on = "service generator" },
+    { account = "build", role = "roles/run.developer", on = "service notifier" },
+    { account = "build", role = "roles/iam.serviceAccountUser", on = "account ingest" },
+    { account = "build", role = "roles/iam.serviceAccountUser", on = "account generator" },
+    { account = "build", role = "roles/iam.serviceAccountUser", on = "account notifier" },
+
     { account = "agent gcp-sa-pubsub", role = "roles/pubsub.publisher", on = "topic track-requests-dead" },
     { account = "agent gcp-sa-pubsub", role = "roles/pubsub.publisher", on = "topic track-events-dead" },
     { account = "agent gcp-sa-pubsub", role = "roles/pubsub.publisher", on = "topic track-progress-dead" },
@@ -73,6 +85,7 @@ locals {
   bucket_names = {
     prompts = google_storage_bucket.prompts.name
     output  = google_storage_bucket.output.name
+    build   = google_storage_bucket.build.name
   }
 }
 
@@ -148,6 +161,16 @@ resource "google_secret_manager_secret_iam_member" "all" {
   member    = each.value.member
 }
 
+resource "google_artifact_registry_repository_iam_member" "all" {
+  for_each = { for key, grant in local.granted : key => grant if grant.kind == "registry" }
+
+  project    = var.project
+  location   = var.region
+  repository = google_artifact_registry_repository.images.repository_id
+  role       = each.value.role
+  member     = each.value.member
+}
+
 resource "google_service_account_iam_member" "all" {
   for_each = { for key, grant in local.granted : key => grant if grant.kind == "account" }
 
@@ -161,7 +184,7 @@ resource "google_cloud_run_v2_service_iam_member" "all" {
 
   project  = var.project
   location = var.region
-  name     = local.private[each.value.name].name
+  name     = merge(local.private, { ingest = google_cloud_run_v2_service.ingest })[each.value.name].name
   role     = each.value.role
   member   = each.value.member
 }

@@ -91,6 +91,7 @@ locals {
       GEMINI_LOCATION   = "Where the model is."
       GEMINI_MODEL      = "The cheapest that answers as it should."
       IAM_ENDPOINT      = "Google's own."
+      IMAGES_PER_DAY    = "About half a dollar a day for each tenant at most."
       IMAGES_PER_MINUTE = "Some cents an hour for each tenant."
       LEGACY_API_TENANT = "The route without a key stays off."
     })

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,13 @@ def tools(folder: Path, env: pytest.MonkeyPatch) -> Tools:
         tool.chmod(0o755)
     env.setenv("PATH", str(folder / "bin"))
     return Tools(folder)
+
+
+def state(resources: Mapping[str, Any], *, tainted: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What ``terraform show -json`` prints: address -> values."""
+    shown = []
+    for address, values in resources.items():
+        kind, _, name = address.partition("[")[0].partition(".")
+        one = {"address": address, "mode": "managed", "type": kind, "name": name, "values": values}
+        shown.append(one | ({"tainted": True} if address in tainted else {}))
+    return {"values": {"root_module": {"resources": shown}}}

@@ -16,7 +16,7 @@ variables {
 run "accounts" {
   assert {
     condition = { for name, account in google_service_account.all : name => account.account_id } == {
-      for name in ["ingest", "generator", "notifier", "eventarc", "scheduler", "signer"] : name => "motif-${name}"
+      for name in ["ingest", "generator", "notifier", "eventarc", "scheduler", "signer", "build"] : name => "motif-${name}"
     }
     error_message = "There are other accounts than the commands know."
   }
@@ -29,6 +29,7 @@ run "accounts" {
       keys(google_storage_bucket_iam_member.all),
       keys(google_pubsub_topic_iam_member.all),
       keys(google_secret_manager_secret_iam_member.all),
+      keys(google_artifact_registry_repository_iam_member.all),
       keys(google_service_account_iam_member.all),
       keys(google_cloud_run_v2_service_iam_member.all),
     ))
@@ -43,6 +44,7 @@ run "accounts" {
         values(google_storage_bucket_iam_member.all),
         values(google_pubsub_topic_iam_member.all),
         values(google_secret_manager_secret_iam_member.all),
+        values(google_artifact_registry_repository_iam_member.all),
         values(google_service_account_iam_member.all),
         values(google_cloud_run_v2_service_iam_member.all),
         ) : (
@@ -54,7 +56,7 @@ run "accounts" {
   }
 
   assert {
-    condition     = toset([for binding in google_project_iam_member.all : binding.role]) == toset(["roles/aiplatform.user", "roles/telemetry.tracesWriter", "roles/telemetry.metricsWriter"])
+    condition     = toset([for binding in google_project_iam_member.all : binding.role]) == toset(["roles/aiplatform.user", "roles/telemetry.tracesWriter", "roles/telemetry.metricsWriter", "roles/logging.logWriter", "roles/logging.viewer"])
     error_message = "A role holds for the whole project that could be narrower."
   }
 
@@ -69,6 +71,7 @@ run "accounts" {
   assert {
     condition = {
       for key, binding in google_cloud_run_v2_service_iam_member.all : key => "${binding.name} ${binding.role} ${binding.member}"
+      if binding.role != "roles/run.developer"
       } == {
       for pair in setproduct(["eventarc", "scheduler"], ["generator", "notifier"]) :
       "${pair[0]} roles/run.invoker service ${pair[1]}" => "motif-${pair[1]} roles/run.invoker serviceAccount:${google_service_account.all[pair[0]].email}"
@@ -90,6 +93,7 @@ run "accounts" {
   assert {
     condition = toset([for key, binding in google_storage_bucket_iam_member.all : key if length(binding.condition) == 0]) == toset([
       "generator roles/storage.objectUser bucket prompts", "generator roles/storage.objectUser bucket output",
+      "build roles/storage.objectViewer bucket build",
     ])
     error_message = "Another than the generator writes, or reads everything, in a bucket."
   }
@@ -97,9 +101,31 @@ run "accounts" {
   assert {
     condition = (
       google_service_account_iam_member.all["ingest roles/iam.serviceAccountTokenCreator account signer"].service_account_id == google_service_account.all["signer"].name &&
-      length(google_service_account_iam_member.all) == 1
+      toset([for key in keys(google_service_account_iam_member.all) : key if !startswith(key, "build ")]) == toset([
+        "ingest roles/iam.serviceAccountTokenCreator account signer",
+      ])
     )
     error_message = "Somebody may act as an account that is not the signer."
+  }
+
+  # A new project's default account for builds is one that an empty project does not have.
+  assert {
+    condition = toset([for key in keys(local.granted) : trimprefix(key, "build ") if startswith(key, "build ")]) == toset(concat(
+      ["roles/storage.objectViewer bucket build", "roles/artifactregistry.writer registry images"],
+      ["roles/logging.logWriter project", "roles/logging.viewer project"],
+      [for service in ["ingest", "generator", "notifier"] : "roles/run.developer service ${service}"],
+      [for service in ["ingest", "generator", "notifier"] : "roles/iam.serviceAccountUser account ${service}"],
+    ))
+    error_message = "Builds cannot be made or rolled out, or may do more."
+  }
+
+  assert {
+    condition = (
+      google_storage_bucket_iam_member.all["build roles/storage.objectViewer bucket build"].bucket == google_storage_bucket.build.name &&
+      one(values(google_artifact_registry_repository_iam_member.all)).repository == "motif" &&
+      toset([for binding in google_cloud_run_v2_service_iam_member.all : binding.name if binding.role == "roles/run.developer"]) == toset(["motif-ingest", "motif-generator", "motif-notifier"])
+    )
+    error_message = "The builder's roles hold for something else."
   }
 
   # Without it dead letters are not forwarded, and are delivered for ever.

@@ -19,6 +19,19 @@ run "buckets" {
     error_message = "The buckets have other names than the commands know."
   }
 
+  # Source on its way to a build: gone after a day, and never in the way of an end.
+  assert {
+    condition = (
+      google_storage_bucket.build.name == "motif-test-motif-build" &&
+      google_storage_bucket.build.force_destroy &&
+      google_storage_bucket.build.uniform_bucket_level_access &&
+      google_storage_bucket.build.public_access_prevention == "enforced" &&
+      one(google_storage_bucket.build.soft_delete_policy).retention_duration_seconds == 0 &&
+      one(one(google_storage_bucket.build.lifecycle_rule).condition).age == 1
+    )
+    error_message = "Source is kept, may be seen, or keeps the project from being emptied."
+  }
+
   # Defaults: no versions, access by object, public access as inherited, soft delete for 7 days.
   assert {
     condition = alltrue([

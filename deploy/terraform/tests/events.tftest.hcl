@@ -134,7 +134,7 @@ run "outputs" {
       output.triggers == { for name in keys(local.topics) : name => "motif-${name}" } &&
       output.dead_letter_topics == { for name in keys(local.topics) : name => google_pubsub_topic.dead[name].id } &&
       output.repository == "us-central1-docker.pkg.dev/motif-test/motif" &&
-      join(" ", keys(output.service_accounts)) == "eventarc generator ingest notifier scheduler signer"
+      join(" ", keys(output.service_accounts)) == "build eventarc generator ingest notifier scheduler signer"
     )
     error_message = "The commands are told something else than what is there."
   }

@@ -12,9 +12,12 @@ from deploy.cloud.cloud_world import CloudWorld, told
 from deploy.cloud.local_world import error
 from deploy.cloud.names import Cloud
 from deploy.cloud.runner import Runner
+from deploy.cloud.storage import Storage
+from deploy.cloud.verify import verify
 from deploy.cloud.world import Failed
 from deploy.local.http import Request, Response, Server
 from shared.auth import MARKER
+from shared.errors import StoreUnavailable
 from tests.support.scripted_tools import Tools
 
 CLOUD = Cloud("my-project")
@@ -106,6 +109,31 @@ def test_subscriptions_are_found_through_their_triggers(world: CloudWorld, tools
 
     assert world.subscription("track-events")["ackDeadlineSeconds"] == 600
     assert not world.forwards("track-events")
+
+
+def test_no_check_stops_the_next(
+    world: CloudWorld, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that has never served has no address, and Firestore may be away."""
+
+    def away() -> str:
+        raise StoreUnavailable("Firestore read: PermissionDenied")
+
+    tools.say("run services describe", {"metadata": {}, "status": {"conditions": []}})
+    tools.say("logging read", "[]")
+    tools.say("projects describe", "1")
+    tools.say("describe", {})
+    tools.say("get-iam-policy", {})
+    monkeypatch.setattr(world, "api_key", away)
+    monkeypatch.setattr(world, "storage", Storage(requests.Session(), "http://127.0.0.1:1"))
+
+    found = {verdict.check: verdict.detail for verdict in verify(world)}
+
+    assert list(found)[-1] == "objects-audio"
+    assert found["forged-token"] == "KeyError 'url'"
+    monkeypatch.setattr(world, "url", lambda _: "http://127.0.0.1:1")
+    found = {verdict.check: verdict.detail for verdict in verify(world)}
+    assert found["submit"] == "StoreUnavailable Firestore read: PermissionDenied"
 
 
 def test_errors_are_told_in_one_line(world: CloudWorld, tools: Tools) -> None:

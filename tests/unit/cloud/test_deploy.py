@@ -1,6 +1,7 @@
 """The four phases, against executables that answer as a project of Google Cloud would."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,17 @@ from deploy.cloud import cdn_keys, deploy, foundation, images, subscriptions
 from deploy.cloud.commands import TABLE, command, examples
 from deploy.cloud.names import SECRETS, SERVICES, TOPICS, Cloud
 from deploy.cloud.runner import CommandFailed, Runner
-from deploy.cloud.terraform import Terraform, agent_is_new
+from deploy.cloud.terraform import Terraform, not_ready
 from shared import cdn
 from shared.vault import Vault, fernets
-from tests.support.scripted_tools import Tools
+from tests.support.scripted_tools import Tools, state
 
 CLOUD = Cloud("my-project")
 NUMBER = "123456789012"
+METRIC_IS_NEW = (
+    "Error: Error creating Slo: googleapi: Error 400: Invalid SLO definition: The metric referenced"
+    " by the provided filter is unknown. Check the metric name and labels.\n"
+)
 AGENT_IS_NEW = (
     "Error: Error creating Trigger: googleapi: Error 400: Invalid resource state for: "
     "Permission denied while using the Eventarc Service Agent.\n"
@@ -32,6 +37,7 @@ def a_project(tools: Tools) -> None:
     tools.say("--limit=1", "", times=len(SECRETS))
     tools.say("--limit=1", "1")
     tools.say("docker images describe", f"sha256:{'b' * 64}")
+    tools.say("show -json", {"format_version": "1.0"})
     for topic in TOPICS:
         tools.say(f"describe motif-{topic}", f"projects/my-project/subscriptions/made-{topic}")
         tools.say(f"describe made-{topic}", subscriptions.wanted("my-project", topic))
@@ -80,14 +86,25 @@ def test_secrets_get_a_random_first_version_that_no_command_line_shows(tools: To
 
 
 def test_a_secret_with_a_version_is_left_alone(tools: Tools) -> None:
-    tools.say("projects describe", NUMBER)
     tools.say("--limit=1", "7")
+    a_project(tools)
 
     foundation.lay(Runner(), CLOUD, Terraform(Runner(), CLOUD))
 
     assert tools.called("versions list")
     assert tools.called("versions add") == []
     assert foundation.newest_versions(Runner(), CLOUD)["motif-session-keys"] == "7"
+
+
+def test_a_state_bucket_that_was_only_just_made_gets_its_versions(tools: Tools) -> None:
+    """The deployment before this one has ended between the two commands."""
+    tools.say("buckets describe", "my-project-motif-state")
+    a_project(tools)
+
+    foundation.lay(Runner(), CLOUD, Terraform(Runner(), CLOUD))
+
+    assert tools.called("buckets create") == []
+    assert len(tools.called("buckets update gs://my-project-motif-state --versioning")) == 1
 
 
 def test_a_dry_run_shows_every_phase_and_runs_nothing(
@@ -102,6 +119,20 @@ def test_a_dry_run_shows_every_phase_and_runs_nothing(
     assert [line[3] for line in shown.out.splitlines() if line.startswith("-- ")] == [*"1234"]
 
 
+def test_a_service_that_did_not_start_is_mended_by_the_next_deployment(tools: Tools) -> None:
+    """Terraform would replace it, and its own protection against deletion would refuse that."""
+    service, secret = "google_cloud_run_v2_service.ingest", "google_secret_manager_secret.all"
+    resources = {service: {"deletion_protection": True}, secret: {"deletion_protection": True}}
+    tools.say("show -json", state(resources, tainted=(service,)))
+    a_project(tools)
+
+    deploy.main(["--project", "my-project"])
+
+    (kept,) = tools.called("untaint")
+    assert kept.endswith(service)
+    assert tools.calls.index(kept) < tools.calls.index(tools.called("apply")[0])
+
+
 def test_images_may_be_built_here(tools: Tools) -> None:
     tools.say("images describe", f"sha256:{'c' * 64}")
 
@@ -110,6 +141,24 @@ def test_images_may_be_built_here(tools: Tools) -> None:
     assert found.keys() == {*SERVICES}
     assert len(tools.called("docker build")) == len(tools.called("docker push")) == 3
     assert tools.called("builds submit") == []
+
+
+def test_builds_have_an_account_of_their_own_that_is_there_before(tools: Tools) -> None:
+    """In a new project the default is Compute Engine's, which is not there without its API."""
+    a_project(tools)
+
+    deploy.main(["--project", "my-project"])
+
+    said = (Path(__file__).parents[3] / "deploy/cloud/images.yaml").read_text()
+    account = CLOUD.account("build").replace("my-project", "$PROJECT_ID")
+    assert f"serviceAccount: projects/$PROJECT_ID/serviceAccounts/{account}\n" in said
+    assert "CLOUD_LOGGING_ONLY" in said
+    first, *_ = tools.called("apply")
+    for kind in ("storage_bucket", "artifact_registry_repository", "project"):
+        assert f"-target=google_{kind}_iam_member.all" in first
+    (built,) = tools.called("builds submit")
+    assert "gs://my-project-motif-build/source" in built
+    assert "motif-state" not in built
 
 
 def test_an_image_without_a_digest_is_not_deployed(tools: Tools) -> None:
@@ -134,6 +183,14 @@ def test_but_not_for_ever(tools: Tools) -> None:
     assert len(tools.called("apply")) == 6
 
 
+def test_objectives_wait_until_their_metrics_are_known(tools: Tools) -> None:
+    tools.say("apply", METRIC_IS_NEW, code=1, times=2)
+
+    Terraform(Runner(), CLOUD, pause=0).apply()
+
+    assert len(tools.called("apply")) == 3
+
+
 def test_another_error_is_not_repeated(tools: Tools) -> None:
     tools.say("apply", "Error 403: not allowed\n", code=1)
 
@@ -141,8 +198,7 @@ def test_another_error_is_not_repeated(tools: Tools) -> None:
         Terraform(Runner(), CLOUD, pause=0).apply()
 
     assert len(tools.called("apply")) == 1
-    assert not agent_is_new("Error 400: something else")
-    assert agent_is_new(AGENT_IS_NEW)
+    assert not not_ready("Error 400: something else")
 
 
 def test_a_failed_phase_ends_with_the_commands_own_words(tools: Tools) -> None:
@@ -209,6 +265,12 @@ def test_a_command_that_is_not_installed_is_told(tmp_path: Path, monkeypatch: An
             run()
 
 
+def test_a_command_that_ends_before_it_reads_tells_why() -> None:
+    fails = ["sh", "-c", "exec <&-; echo not signed in >&2; exit 3"]
+    with pytest.raises(CommandFailed, match="not signed in"):
+        Runner().do(fails, stdin="x" * 100_000)
+
+
 @pytest.mark.parametrize("project", ["", "x", "Upper-case", "a b", "--help", "p;rm"])
 def test_a_project_that_is_none_is_refused_before_anything_runs(tools: Tools, project: str) -> None:
     with pytest.raises(SystemExit):
@@ -244,3 +306,14 @@ def test_without_a_domain_there_is_nothing_to_put_keys_on(tools: Tools) -> None:
     cdn_keys.drop(Runner(), CLOUD)
 
     assert tools.called("versions access") == []
+
+
+@pytest.mark.parametrize(
+    "left", ["deploy/terraform/.terraform/providers/google", "motif.tfvars", ".terraform.lock.hcl"]
+)
+def test_what_a_deployment_leaves_here_is_not_sent_to_the_builder(left: str) -> None:
+    """Without a .gcloudignore of its own, gcloud leaves out what git does."""
+    root = Path(__file__).parents[3]
+    assert not (root / ".gcloudignore").exists()
+    asked = ["git", "check-ignore", "--no-index", "--quiet", left]
+    assert subprocess.run(asked, cwd=root, check=False).returncode == 0

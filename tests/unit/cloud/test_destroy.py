@@ -9,7 +9,7 @@ import pytest
 from deploy.cloud import destroy, leftovers
 from deploy.cloud.names import SERVICES, Cloud
 from deploy.cloud.runner import Runner
-from tests.support.scripted_tools import Tools
+from tests.support.scripted_tools import Tools, state
 
 CLOUD = Cloud("my-project")
 IMAGE = f"host/motif/x@sha256:{'d' * 64}"
@@ -17,6 +17,16 @@ RUNS = {"spec": {"template": {"spec": {"containers": [{"image": IMAGE}]}}}}
 OURS = "serviceAccount:motif-ingest@my-project.iam.gserviceaccount.com"
 BURIED = f"deleted:{OURS}?uid=123"
 RESOURCE = re.compile(r'^resource "(\w+)" "(\w+)" {\n(.*?)^}', re.MULTILINE | re.DOTALL)
+SERVICE = "google_cloud_run_v2_service"
+SECRET = 'google_secret_manager_secret.all["motif-session-keys"]'
+GUARDED = {
+    **{f"{SERVICE}.{service}": {"deletion_protection": True} for service in SERVICES},
+    SECRET: {"deletion_protection": True},
+    "google_firestore_database.motif": {"delete_protection_state": "DELETE_PROTECTION_ENABLED"},
+    "google_storage_bucket.output": {"force_destroy": False},
+    "google_storage_bucket.prompts": {"force_destroy": False},
+    "google_pubsub_topic.all": {"name": "track-requests"},
+}
 OTHERS = (
     "user:me@example.com",
     "serviceAccount:motif-ingest@another.iam.gserviceaccount.com",
@@ -38,6 +48,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def deployed(tools: Tools) -> None:
     tools.say("buckets describe", "my-project-motif-state", times=2)
     tools.say("run services describe", RUNS)
+    tools.say("show -json", state(GUARDED))
     tools.say("storage ls", "gs://b/o#1\n")
     policy = {"bindings": [{"role": "roles/x", "members": [OURS, BURIED, *OTHERS]}]}
     tools.say("projects get-iam-policy", policy, times=1)
@@ -119,9 +130,6 @@ def test_a_project_where_nothing_was_deployed_is_left_alone(tools: Tools, root: 
     tools.say("buckets describe", code=1)
     tools.say("get-iam-policy", {})
 
-    class Asked:
-        var_file = ""
-
     assert destroy.destroy(Runner(), CLOUD, Asked()) == []  # type: ignore[arg-type]  # as parsed
     assert tools.called("terraform") == []
     assert tools.called(" delete ") == []
@@ -132,7 +140,9 @@ def test_only_our_own_accounts_lose_their_roles() -> None:
     assert leftovers.ours(policy, "my-project") == {(OURS, "r"), (BURIED, "r")}
 
 
-def test_everything_that_terraform_guards_is_unguarded_first() -> None:
+def test_everything_that_terraform_guards_is_unguarded_first(
+    tools: Tools, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guarded = {
         f"{kind}.{name}"
         for file in (Path(__file__).parents[3] / "deploy/terraform").glob("*.tf")
@@ -140,4 +150,65 @@ def test_everything_that_terraform_guards_is_unguarded_first() -> None:
         if "var.deletion_protection" in body
     }
     assert len(guarded) == 7
-    assert {*destroy._GUARDED} == guarded
+    deployed(tools)
+    monkeypatch.setenv("YES", "my-project")
+
+    with pytest.raises(SystemExit):
+        destroy.main(["--project", "my-project"])
+
+    (unguard,) = tools.called(" apply ")
+    assert targets(unguard) == guarded
+
+
+def targets(line: str) -> set[str]:
+    return set(re.findall(r"-target=(\S+)", line))
+
+
+class Asked:
+    var_file = ""
+
+
+def half_deployed(tools: Tools, *resources: str, tainted: tuple[str, ...] = ()) -> None:
+    tools.say("buckets describe", "my-project-motif-state", times=2)
+    tools.say("show -json", state({one: GUARDED[one] for one in resources}, tainted=tainted))
+    tools.say("get-iam-policy", {})
+
+
+def test_half_a_deployment_goes_too(tools: Tools, root: Path) -> None:
+    """A deployment that has failed in phase 2 has guarded secrets, and no service."""
+    half_deployed(tools, SECRET)
+    tools.say("run services describe", code=1)
+
+    destroy.destroy(Runner(), CLOUD, Asked())  # type: ignore[arg-type]  # as parsed
+
+    (unguard,) = tools.called(" apply ")
+    assert "-var=deletion_protection=false" in unguard
+    assert targets(unguard) == {"google_secret_manager_secret.all"}
+    assert tools.calls.index(unguard) < tools.calls.index(tools.called(" destroy ")[0])
+
+
+def test_what_did_not_start_is_unguarded_as_it_is(tools: Tools, root: Path) -> None:
+    """Replacing it, as Terraform would, begins with a deletion that is refused."""
+    generator = f"{SERVICE}.generator"
+    half_deployed(tools, SECRET, generator, tainted=(generator,))
+    tools.say("run services describe motif-generator", RUNS)
+    tools.say("run services describe", code=1)
+
+    destroy.destroy(Runner(), CLOUD, Asked())  # type: ignore[arg-type]  # as parsed
+
+    (unguard,) = tools.called(" apply ")
+    assert targets(unguard) == {"google_secret_manager_secret.all", generator}
+    assert IMAGE in unguard
+    (kept,) = tools.called(f"untaint {generator}")
+    assert tools.calls.index(kept) < tools.calls.index(unguard)
+
+
+def test_nothing_is_made_to_be_destroyed(tools: Tools, root: Path) -> None:
+    """A second try: what is unguarded stays so, and a service that is gone stays gone."""
+    half_deployed(tools, f"{SERVICE}.ingest")
+    tools.say("run services describe", code=1)
+
+    destroy.destroy(Runner(), CLOUD, Asked())  # type: ignore[arg-type]  # as parsed
+
+    assert tools.called(" apply ") == []
+    assert tools.called(" destroy ")
