@@ -8,7 +8,8 @@ T ?= tests
 TENANT ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down demo key test test-unit lint types faults soak sound bench coverage schemas lock clean local dev judges
+.PHONY: help run up down demo key test test-unit lint types faults soak sound bench coverage \
+	check-deploy check-deploy-broken deploy verify destroy dead-letters schemas lock clean local dev judges
 
 ##@ Run
 
@@ -57,6 +58,7 @@ sound: dev ## What is heard, in full counts: the local composer, and the table o
 
 bench: dev ## The figures, each beside its limit or a rival
 	@$(PYTHON) benchmarks/first.py
+	@$(PYTHON) benchmarks/startup.py
 	@$(PYTHON) benchmarks/mastering.py
 	@$(PYTHON) benchmarks/webhooks.py
 	@$(PYTHON) benchmarks/submit.py
@@ -65,6 +67,26 @@ bench: dev ## The figures, each beside its limit or a rival
 
 coverage: dev ## Branch coverage of unit and contract tests
 	@$(PYTHON) -m pytest tests/unit tests/contract --cov --cov-branch --cov-report=term-missing
+
+check-deploy: dev ## What can be known of a deployment without an account; NAMES=settings for one check
+	@$(PYTHON) -m deploy.checks $(NAMES)
+
+check-deploy-broken: dev ## Does each of these checks notice what is broken on purpose?
+	@$(PYTHON) -m deploy.checks.broken $(NAMES)
+
+##@ Operate
+
+deploy: dev ## PROJECT=p: Motif into a project of Google Cloud; OPTIONS=--dry-run shows the commands
+	@$(PYTHON) -m deploy.cloud.deploy --project "$(PROJECT)" $(OPTIONS)
+
+verify: dev ## PROJECT=p (else the local stack): is everything as it has to be?
+	@$(PYTHON) -m deploy.cloud.verify --project "$(PROJECT)" $(OPTIONS)
+
+destroy: dev ## PROJECT=p: all of it out of the project again, tracks included
+	@$(PYTHON) -m deploy.cloud.destroy --project "$(PROJECT)" $(OPTIONS)
+
+dead-letters: dev ## PROJECT=p (else the local stack): what was given up; OPTIONS="replay ID", "drop ID"
+	@$(PYTHON) -m deploy.cloud.dead_letters --project "$(PROJECT)" $(or $(OPTIONS),list)
 
 ##@ Change
 
@@ -76,6 +98,7 @@ lock: dev ## Locked lists, after a change in pyproject.toml
 	@for list in ingest generator notifier local java; do \
 		$(UV) --extra $$list --constraints requirements/dev.txt --output-file requirements/$$list.txt || exit 1; \
 	done
+	@$(UV) --extra checks --output-file requirements/checks.txt
 
 clean: down ## Remove everything that was made here, the environment too
 	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
@@ -84,7 +107,7 @@ clean: down ## Remove everything that was made here, the environment too
 help: ## Print this
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 local:
 	@$(SETUP) local

@@ -80,7 +80,7 @@ variable "otlp_endpoint" {
 }
 
 variable "instances" {
-  description = "Fewest and most instances of each service. With none at rest an idle Motif costs nothing; a first call then waits for a start."
+  description = "Fewest and most instances of each service. With none at rest an idle Motif costs next to nothing (docs/cost.md); a first call then waits for a start."
   type = object({
     ingest    = optional(object({ min = number, max = number }), { min = 0, max = 10 })
     generator = optional(object({ min = number, max = number }), { min = 0, max = 10 })

@@ -165,9 +165,7 @@ def _add_tracks(
         life=timing.stream,
     )
     erasing = Erasing(store=store, requests=clients.requests, timing=timing)
-    rations = Rations(
-        store, per_minute=settings.images_per_minute, per_day=settings.images_per_day
-    )
+    rations = Rations(store, per_minute=settings.images_per_minute, per_day=settings.images_per_day)
     prompts = Prompts(store, _gemini(settings), rations)
     webhooks = WebhookRoutes(
         tracks=tracks,

@@ -14,6 +14,7 @@ from services.ingest.config import Settings as IngestSettings
 from services.ingest.identity.routes import SessionRoutes
 from services.ingest.limits.routes import UsageRoutes
 from services.ingest.live.routes import StreamRoutes
+from services.ingest.prompts.routes import PromptRoutes
 from services.ingest.tracks import catalog
 from services.ingest.tracks.legacy import LegacyRoute
 from services.ingest.tracks.routes import TrackRoutes
@@ -24,6 +25,7 @@ from services.notifier.config import Settings as NotifierSettings
 from shared.cures import CURES as CODE_CURES
 from shared.errors import Code
 from shared.messages import ENDING_TYPES, LATER_TYPES, LIVE_TYPES, TRACK_REQUESTED
+from shared.signals import SIGNALS
 from shared.webhooks import WEBHOOK_DUE
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,21 @@ def test_the_settings_table_is_what_the_services_read() -> None:
         }
 
 
+def test_the_signals_table_is_what_the_services_tell() -> None:
+    text = (DOCS / "operations.md").read_text()
+    table = text[text.index("<!-- signals -->") : text.index("<!-- /signals -->")]
+    told = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    assert told == [
+        [
+            f"`{signal.message}`",
+            ", ".join(f"`{field}`" for field in signal.fields),
+            ", ".join(f"`{metric.name}`" for metric in signal.metrics),
+            signal.meaning,
+        ]
+        for signal in SIGNALS
+    ]
+
+
 def test_every_message_type_is_documented() -> None:
     text = (DOCS / "messages.md").read_text()
     known = {TRACK_REQUESTED, WEBHOOK_DUE, *ENDING_TYPES.values(), *LIVE_TYPES.values()}
@@ -76,13 +93,14 @@ def test_every_route_is_documented() -> None:
     settings = IngestSettings(
         gcp_project="p", output_bucket="o", public_url="http://x", signing_account="a"
     )
-    routes = TrackRoutes(None, None, None, None, settings)  # type: ignore[arg-type]  # nothing is called
+    routes = TrackRoutes(None, None, None, None, settings, prompts=None)  # type: ignore[arg-type]  # nothing is called
     app.register_blueprint(routes.blueprint())
     app.register_blueprint(LegacyRoute(None, "t").blueprint())  # type: ignore[arg-type]  # same
     nothing: dict[str, Any] = dict.fromkeys(("tracks", "webhooks", "endpoints", "secrets"))
     app.register_blueprint(WebhookRoutes(**nothing, settings=settings).blueprint())
     app.register_blueprint(SecretRoutes(None).blueprint())  # type: ignore[arg-type]  # same
     app.register_blueprint(SessionRoutes(None, proxied=False).blueprint())  # type: ignore[arg-type]  # same
+    app.register_blueprint(PromptRoutes(None, "http://x").blueprint())  # type: ignore[arg-type]  # same
     app.register_blueprint(UsageRoutes(None).blueprint())  # type: ignore[arg-type]  # same
     app.register_blueprint(StreamRoutes(None, None, None).blueprint())  # type: ignore[arg-type]  # same
     text = (DOCS / "api.md").read_text()
