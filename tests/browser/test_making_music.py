@@ -83,7 +83,7 @@ def test_the_quote_is_what_the_api_would_say(studio: Studio) -> None:
     model = MODELS["lyria-002"]
     for seconds, loop in ((1, False), (32, False), (32.5, True), (33, False), (300, False)):
         studio.page.get_by_label("Length", exact=True).fill(f"{seconds:g}")
-        studio.page.get_by_label("Loop").set_checked(loop)
+        studio.page.get_by_role("checkbox", name="Loop").set_checked(loop)
         clips = model.clips(seconds, loop=loop)
         words = f"{clips} clip{'s' if clips > 1 else ''} \u00d7 $0.06"
         total = model.quote_usd(seconds, loop=loop)
