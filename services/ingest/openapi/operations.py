@@ -79,7 +79,7 @@ PAGING: Final = (
     Parameter(
         name="after",
         about="`next` of an earlier answer, as it was; without it the list begins anew.",
-        schema={"type": "string", "format": "cursor"},
+        schema={"type": "string", "format": "cursor", "minLength": 1},
     ),
     Parameter(
         name="limit",
