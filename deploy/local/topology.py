@@ -62,7 +62,10 @@ def create_buckets(project: str, prompts: str, output: str, *, region: str = "us
             {
                 "origin": ["*"],
                 "method": ["GET", "HEAD"],
-                "responseHeader": ["Content-Type", "Content-Length", "Content-Range", "ETag"],
+                "responseHeader": [
+                    *("Content-Type", "Content-Length", "Content-Range", "ETag"),
+                    *("Range", "If-None-Match"),
+                ],
                 "maxAgeSeconds": 3600,
             }
         ]

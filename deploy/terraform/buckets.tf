@@ -100,10 +100,11 @@ resource "google_storage_bucket" "output" {
     }
   }
 
+  # What pages may read of an answer, and what they may ask with: one list is both.
   cors {
     origin          = local.origins
     method          = ["GET", "HEAD"]
-    response_header = ["Content-Type", "Content-Length", "Content-Range", "ETag"]
+    response_header = ["Content-Type", "Content-Length", "Content-Range", "ETag", "Range", "If-None-Match"]
     max_age_seconds = 3600
   }
 

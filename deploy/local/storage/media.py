@@ -1,4 +1,4 @@
-"""Downloads: the bytes of one generation with their headers; byte ranges as in RFC 9110 §14."""
+"""Downloads: the bytes of one generation with their headers; RFC 9110 §13.1.2 and §14."""
 
 import datetime as dt
 import re
@@ -19,11 +19,13 @@ _FIELDS = {
 
 
 def download(version: Version, request: Request, query: Mapping[str, str]) -> Response:
-    """200, 206, or 416; `response-content-type` and `-disposition` of `query` win."""
+    """200, 206, 304, or 416; `response-content-type` and `-disposition` of `query` win."""
     resource = version.resource
     disposition = query.get("response-content-disposition")
     shown = resource | ({"contentDisposition": disposition} if disposition else {})
     headers = _headers(shown)
+    if _known(request.headers.get("If-None-Match", ""), dict(headers)["ETag"]):
+        return Response(304, headers=headers)
     size = int(resource["size"])
     kind = query.get("response-content-type") or resource.get("contentType", "")
     span = _span(request.headers.get("Range", ""), size)
@@ -33,6 +35,12 @@ def download(version: Version, request: Request, query: Mapping[str, str]) -> Re
         return Response(416, headers=(("Content-Range", f"bytes */{size}"),))
     headers += (("Content-Range", f"bytes {span.start}-{span.stop - 1}/{size}"),)
     return Response(206, FileRange(version.file, span.start, len(span)), kind, headers)
+
+
+def _known(header: str, tag: str) -> bool:
+    """Whether the client has these bytes already; whole or weak is the same here."""
+    given = {one.strip().removeprefix("W/") for one in header.split(",")}
+    return not given.isdisjoint({tag, "*"})
 
 
 def _span(header: str, size: int) -> range | None:

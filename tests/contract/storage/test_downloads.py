@@ -62,3 +62,16 @@ def test_a_read_that_wants_news_gets_304(bucket: Bucket, media: str) -> None:
     generation = bucket.get_blob("a").generation
     same = requests.get(f"{media}&ifGenerationNotMatch={generation}", timeout=5)
     assert (same.status_code, same.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [("{}", 304), ("W/{}", 304), ('"x", {}', 304), ("*", 304), ('"x"', 206), ("", 206)],
+)
+def test_who_has_the_bytes_is_told_so(media: str, tags: str, status: int) -> None:
+    tag = requests.head(media, timeout=5).headers["ETag"]
+    asked = {"If-None-Match": tags.format(tag), "Range": "bytes=0-99"}
+    answer = requests.get(media, headers=asked, timeout=5)
+    assert answer.status_code == status
+    assert answer.content == (b"" if status == 304 else b"0123456789")
+    assert answer.headers["ETag"] == tag

@@ -13,6 +13,7 @@ from deploy.local.http import Server
 from deploy.local.storage.edge import BackendBucket
 from deploy.local.storage.server import application
 from deploy.local.storage.state import State
+from deploy.local.topology import create_buckets
 from shared import delivery
 from shared.cdn import CdnUrls, Key, read_keys, signed_prefix, signed_url
 from shared.gcp.storage import BucketObjects, storage_client
@@ -115,6 +116,26 @@ def test_a_player_can_seek_at_the_edge(edge: Edge) -> None:
     assert answer.headers["Content-Range"] == f"bytes 100-199/{len(DATA)}"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert get(edge.link(), Range="bytes=99999-").status_code == 416
+
+
+def test_a_page_may_ask_at_the_edge_before_it_seeks(edge: Edge) -> None:
+    page = {"Origin": "https://page.example", "Access-Control-Request-Method": "GET"}
+    asked = page | {"Access-Control-Request-Headers": "if-none-match,range"}
+    with storage_at(edge.url):
+        create_buckets("motif-local", f"{edge.cdn.bucket}-p", f"{edge.cdn.bucket}-o")
+    edge.cdn.bucket = f"{edge.cdn.bucket}-o"
+    answer = requests.options(edge.link(), headers=asked, timeout=5)
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(",")
+    assert {"if-none-match", "range"} <= {*allowed}
+    assert forbidden(requests.options(edge.link(age=901), headers=asked, timeout=5))
+
+
+def test_who_has_it_already_gets_no_byte_from_the_edge(edge: Edge) -> None:
+    first = get(edge.link())
+    again = get(edge.link(), **{"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
 
 
 def test_a_cdn_link_stays_with_its_generation(edge: Edge) -> None:
