@@ -346,6 +346,40 @@ def test_new_images_are_limited_and_known_ones_are_not(
     assert sent(20).status_code == 429
 
 
+class Form:
+    """A tenant of its own that sends images, with so many looks a day."""
+
+    def __init__(self, api: Api, gemini: Gemini, name: str, looks: int) -> None:
+        keyed = Keyed(api, gemini_endpoint=gemini.url, images_per_day=looks)
+        self._key, self._keyed = keyed.key(name), keyed
+
+    def send(self, data: bytes) -> tuple[int, str]:
+        """Status, and the code of a refusal."""
+        form = {"image": (BytesIO(data), "a.jpg")}
+        answer = self._keyed.client(self._key).post("/v1/prompts", data=form)
+        return answer.status_code, answer.get_json().get("code", "")
+
+
+def test_who_has_no_look_left_is_refused_before_the_image_is_decoded(
+    public_api: Api, gemini: Gemini
+) -> None:
+    mine = Form(public_api, gemini, "spent", 1)
+    damaged = fresh(23)[:-2000]
+    assert mine.send(damaged) == (400, "image_invalid")  # found out by decoding, and not counted
+    assert mine.send(damaged) == (400, "image_invalid")
+    assert mine.send(fresh(24)) == (200, "")
+    assert mine.send(damaged) == (429, "too_many_images")
+
+
+def test_many_who_send_one_image_take_one_look(public_api: Api, gemini: Gemini) -> None:
+    mine, before = Form(public_api, gemini, "crowd", 4), len(gemini.looks())
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(mine.send, [fresh(25)] * 4))
+    assert answers == [(200, "")] * 4
+    assert len(gemini.looks()) == before + 1
+    assert [mine.send(fresh(number))[0] for number in (26, 27, 28, 29)] == [200, 200, 200, 429]
+
+
 class Quick:
     """A model that has seen it all."""
 

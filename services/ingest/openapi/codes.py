@@ -188,7 +188,7 @@ CODES: Final[Mapping[str, Word]] = {
     ),
     "too_many_images": Word(
         429,
-        "Too many new images in a minute.",
+        "Too many new images in a minute, or in a day.",
         "Go on after `Retry-After` seconds; an image that was sent before does not count.",
     ),
     "too_many_sign_ins": Word(

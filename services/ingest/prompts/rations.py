@@ -24,16 +24,23 @@ class Rations:
         self._days = Recent(self._day, most=_TENANTS)
 
     def take(self, tenant: str) -> None:
-        """Take one look of *tenant*'s; it is not returned.
+        """Take one look of *tenant*'s.
 
         Raises:
             Problem: 429, there is none.
             StoreUnavailable: Firestore does not answer.
         """
-        if wait := self._minutes.get(tenant).take():
+        minute = self._minutes.get(tenant)
+        if wait := minute.take():
             raise refusals.too_many(self._per_minute, "minute", wait)
         if wait := self._days.get(tenant).take():
+            minute.untake()
             raise refusals.too_many(self._per_day, "day", wait)
+
+    def untake(self, tenant: str) -> None:
+        """Return one that was taken: nobody has looked."""
+        self._minutes.get(tenant).untake()
+        self._days.get(tenant).untake()
 
     def _minute(self, tenant: str) -> Allowance:
         return self._bucket(f"images-{tenant}", self._per_minute, _MINUTE)

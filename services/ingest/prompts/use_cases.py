@@ -14,6 +14,7 @@ from shared import signals
 from shared.endings import ROUNDS
 from shared.errors import CommitUnclear, StoreUnavailable
 from shared.ports import Create, Delete, Snapshot, Store, Update
+from shared.problems import Problem
 
 _TRIES: Final = 2
 _PATIENCE: Final = 45.0
@@ -43,12 +44,14 @@ class Prompts:
             data = read()
             name = image_id(tenant, data)
             known = self._live(tenant, name)
-            jpeg = b"" if known else self._guard.plain(data)
+            jpeg = b"" if known else self._plain(tenant, data)
         del data  # the model takes its time
         if known:
             return name, known, True
         with self._singly.turn(name):  # many at once: the first pays, the others find what it saw
             known = self._live(tenant, name)
+            if known:
+                self._rations.untake(tenant)
             return name, known or self._looked(tenant, name, jpeg), bool(known)
 
     def find(self, tenant: str, name: str) -> Seen | None:
@@ -84,8 +87,16 @@ class Prompts:
         seen = row.value
         return seen if seen and seen.of(tenant, self._store.clock.now()) else None
 
-    def _looked(self, tenant: str, name: str, jpeg: bytes) -> Seen:
+    def _plain(self, tenant: str, data: bytes) -> bytes:
+        """*data* made small: of all that is ours the most work, so a look is taken before."""
         self._rations.take(tenant)
+        try:
+            return self._guard.plain(data)
+        except Problem:
+            self._rations.untake(tenant)
+            raise
+
+    def _looked(self, tenant: str, name: str, jpeg: bytes) -> Seen:
         look = self._look(jpeg)
         now = self._store.clock.now()
         seen = Seen(
