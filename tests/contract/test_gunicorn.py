@@ -2,6 +2,7 @@ import http.client
 import json
 import os
 import queue
+import select
 import signal
 import socket
 import subprocess
@@ -76,6 +77,15 @@ class Gunicorn:
             connection.sendall(request)
             return int(connection.makefile("rb").readline().split()[1])
 
+    def drip(self, head: bytes, piece: bytes) -> bytes:
+        """All that comes back for a *piece* every now and then, until the connection closes."""
+        with socket.create_connection(self.address, SECONDS) as connection:
+            connection.sendall(head)
+            while not select.select([connection], [], [], 0.1)[0]:
+                connection.sendall(piece)
+            with connection.makefile("rb") as answer:
+                return answer.read()
+
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
@@ -119,6 +129,28 @@ BROKEN = {
     HEAD + b"Content-Length: 11\r\n\r\nhello world": 413,
     HEAD + b"Content-Length: 5\r\n\r\nhello": 200,
 }
+
+
+FORM = b"Host: h\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+PART = (
+    b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nhello\r\n--x--\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("framed", "piece"),
+    [(b"Content-Length: 1000000", b"-"), (b"Transfer-Encoding: chunked", b"1\r\n-\r\n")],
+    ids=["length", "chunked"],
+)
+def test_a_body_that_drips_ends(gunicorn: Gunicorn, framed: bytes, piece: bytes) -> None:
+    head = b"POST /image?seconds=1 HTTP/1.1\r\n" + FORM + framed + b"\r\n\r\n"
+    answer = gunicorn.drip(head, piece)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (problem["code"], problem["field"]) == ("image_too_slow", "image")
+    assert "1 seconds" in problem["detail"]
+    whole = b"POST /image?seconds=60 HTTP/1.1\r\n" + FORM
+    assert gunicorn.send(whole + b"Content-Length: %d\r\n\r\n" % len(PART) + PART) == 200
 
 
 def test_a_life(gunicorn: Gunicorn) -> None:

@@ -3,9 +3,10 @@
 import logging
 import time
 
-from flask import Flask
+from flask import Flask, request
 from flask.typing import ResponseReturnValue
 
+from services.ingest.prompts.reading import read_image
 from shared import shutdown
 from shared.edge import new_app, read_body
 
@@ -18,6 +19,7 @@ def create_app() -> Flask:
     app.add_url_rule("/wait", "wait", _wait)
     app.add_url_rule("/sleep", "sleep", _sleep)
     app.add_url_rule("/read", "read", lambda: {"n": len(read_body(10))}, methods=["POST"])
+    app.add_url_rule("/image", "image", _image, methods=["POST"])
     app.add_url_rule("/bug", "bug", _bug)
     shutdown.at_exit(lambda: _log.info("flushed"))
     return app
@@ -32,6 +34,10 @@ def _sleep() -> ResponseReturnValue:
     _log.info("sleeping")
     time.sleep(5)
     return {}
+
+
+def _image() -> ResponseReturnValue:
+    return {"n": len(read_image(float(request.args["seconds"])))}
 
 
 def _bug() -> ResponseReturnValue:

@@ -103,6 +103,11 @@ CODES: Final[Mapping[str, Word]] = {
     "method_not_allowed": Word(
         405, "The path does not know this method.", "The header `Allow` names those it knows."
     ),
+    "image_too_slow": Word(
+        408,
+        "The image has not arrived within 30 seconds.",
+        "Make it smaller: 1024 pixels a side are plenty.",
+    ),
     "not_completed": Word(
         409,
         "The file is not stored yet, or the run has ended without audio.",

@@ -31,7 +31,7 @@ CALLS: Final = (
         codes=(
             *("image_too_large", "image_type", "image_invalid", "image_too_many_pixels"),
             *("image_animated", "image_blocked", "image_not_understood", "too_many_images"),
-            *("image_model_unavailable", "too_many_uploads"),
+            *("image_model_unavailable", "too_many_uploads", "image_too_slow"),
         ),
     ),
     Call(

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from flask import request
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 
-from services.ingest.prompts import refusals
+from services.ingest.prompts import deadlines, refusals
 from services.ingest.prompts.refusals import FIELD, MOST_BYTES
 from shared.edge import read_body
 from shared.problems import Problem
@@ -16,13 +16,17 @@ from shared.problems import Problem
 _AROUND: Final = 16 * 1024
 """Bytes that boundaries and headers of parts may take: as objects they are many times as much."""
 _MOST_PARTS: Final = 8
+SECONDS: Final = 30.0
+"""For the whole body: 10 MB at some 3 Mbit/s. As long as others wait for the place it holds."""
 
 
-def read_image() -> bytes:
-    """The file of the part ``image`` of the present request.
+def read_image(seconds: float = SECONDS) -> bytes:
+    """The file of the part ``image`` of the present request, which has to arrive in *seconds*.
 
     Raises:
-        Problem: 413 too long (noticed while reading), 415 no multipart, 400 not one image.
+        Problem: 413 too long (noticed while reading), 415 no multipart, 400 not one image,
+            408 too slow.
+        BadRequest: it broke off (400).
     """
     kind, options = request.mimetype, request.mimetype_params
     if kind != "multipart/form-data" or not options.get("boundary"):
@@ -33,11 +37,19 @@ def read_image() -> bytes:
             field="Content-Type",
             cure="Send the image as a form does: curl -F image=@picture.jpg",
         )
-    try:
-        body = read_body(MOST_BYTES + _AROUND)
-    except RequestEntityTooLarge:
-        raise refusals.too_large() from None
-    return _image(body, options["boundary"])
+    return _image(_body(seconds), options["boundary"])
+
+
+def _body(seconds: float) -> bytes:
+    with deadlines.arriving(seconds) as late:
+        try:
+            return read_body(MOST_BYTES + _AROUND)
+        except RequestEntityTooLarge:
+            raise refusals.too_large() from None
+        except BadRequest:
+            if late.is_set():
+                raise refusals.too_slow(seconds) from None
+            raise
 
 
 def _image(body: bytes, boundary: str) -> bytes:

@@ -31,6 +31,16 @@ def too_large() -> Problem:
     )
 
 
+def too_slow(seconds: float) -> Problem:
+    """408: whoever is read holds a place that others wait for."""
+    return _refused(
+        408,
+        "image_too_slow",
+        f"it has not arrived within {seconds:g} seconds",
+        "Make it smaller: 1024 pixels a side are plenty.",
+    )
+
+
 def other_type(data: bytes) -> Problem:
     """415: no image of a type that we take, whatever its name and its Content-Type say."""
     begin = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")

@@ -10,8 +10,8 @@ from services.ingest.prompts import refusals
 
 PLACES: Final = 4
 """In one instance: each image takes up to 30 MB until it is small."""
-SHARE: Final = 2
-"""Of these for one tenant, who may send as slowly as it likes."""
+SHARE: Final = 1
+"""Of these for one tenant: one image at a time is decoded anyway."""
 _WAIT: Final = 30.0
 
 
