@@ -40,6 +40,7 @@ locals {
       REQUESTS_TOPIC         = google_pubsub_topic.all["track-requests"].name
       SIGNING_ACCOUNT        = google_service_account.all["signer"].email
       STREAMS                = "200"
+      TRUSTED_PROXIES        = var.domain == "" ? "" : google_compute_global_address.edge[0].address
       WEBHOOK_REFUSED_HOSTS  = local.own_hosts
     })
     generator = merge(local.common_env, {

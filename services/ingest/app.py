@@ -10,6 +10,7 @@ from services.ingest.edge.cors import add_cors
 from services.ingest.edge.echo import echo_routes
 from services.ingest.edge.leftovers import read_leftovers
 from services.ingest.edge.queries import check_queries
+from services.ingest.identity.addresses import Addresses
 from services.ingest.identity.callers import Callers
 from services.ingest.identity.keys import KEPT_SECONDS, Keys
 from services.ingest.identity.origins import Origins
@@ -88,7 +89,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     place = settings.gcp_project, settings.firestore_database
     Rates(FirestoreStore(*place, timeout=_RATE_PATIENCE)).install(app)
     check_queries(app)
-    app.register_blueprint(SessionRoutes(callers, proxied=bool(settings.k_service)).blueprint())
+    addresses = Addresses(settings.proxies, proxied=bool(settings.k_service))
+    app.register_blueprint(SessionRoutes(callers, addresses).blueprint())
     app.register_blueprint(DocumentRoutes(settings).blueprint())
     app.register_blueprint(SecretRoutes(secrets).blueprint())
     app.register_blueprint(echo_routes())

@@ -1,5 +1,6 @@
 """Ingest's settings."""
 
+from ipaddress import ip_address
 from typing import Final, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -88,6 +89,19 @@ class Settings(SecretSettings, TargetSettings):
         " sessions are sealed under; required on Cloud Run",
     )
 
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses of our own load balancers, by commas: behind them the caller is the"
+        " one before in `X-Forwarded-For`",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str) -> str:
+        for address in comma_set(value):
+            ip_address(address)
+        return value
+
     @field_validator("cdn_keys")
     @classmethod
     def _cdn_keys_fit(cls, value: SecretStr) -> SecretStr:
@@ -137,6 +151,11 @@ class Settings(SecretSettings, TargetSettings):
     def link_keys(self) -> tuple[cdn.Key, ...]:
         """``cdn_keys``, read."""
         return cdn.read_keys(self.cdn_keys.get_secret_value())
+
+    @property
+    def proxies(self) -> frozenset[str]:
+        """``trusted_proxies`` as a set, each as a proxy writes it."""
+        return frozenset(str(ip_address(address)) for address in comma_set(self.trusted_proxies))
 
     @property
     def origins(self) -> frozenset[str]:

@@ -331,6 +331,26 @@ def test_in_the_cloud_the_front_end_tells_the_address(public_api: Api) -> None:
     assert sign_in("192.0.2.1, 192.0.2.2") == 401
 
 
+def test_behind_our_load_balancer_each_caller_has_a_limit_of_its_own(public_api: Api) -> None:
+    ours = "203.0.113.9, 2001:db8:0::9"
+    keyed = Keyed(public_api, k_service="ingest", trusted_proxies=ours)
+    wrong = {"key": new_key("test").text}
+
+    def sign_in(*forwarded: str) -> int:
+        headers = [("X-Forwarded-For", one) for one in forwarded]
+        return keyed.client().post(SESSION, json=wrong, headers=headers).status_code
+
+    told = [sign_in(f"10.0.0.{number}, 192.0.2.7, 203.0.113.9") for number in range(11)]
+    assert told == [401] * 10 + [429]
+    assert sign_in("192.0.2.7, 192.0.2.8, 203.0.113.9") == 401
+    assert sign_in("10.0.0.1, 192.0.2.7, 2001:db8::9") == 429
+    assert sign_in("10.0.0.1, 192.0.2.7", "203.0.113.9") == 429
+    # Past the load balancer, at the run.app URL: whom they name, and that it was one, is hearsay.
+    told = [sign_in(f"10.0.1.{number}, 203.0.113.9, 192.0.2.10") for number in range(11)]
+    assert told == [401] * 10 + [429]
+    assert sign_in("203.0.113.9") == 401  # nobody in front of it: who has called us
+
+
 def test_without_keys_there_is_nothing_to_sign_in_to(public_api: Api) -> None:
     client = public_api.make().test_client()
     local = {"auth": "off", "signed_in": False, "tenant": "local", "csrf": None}

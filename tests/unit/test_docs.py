@@ -99,7 +99,7 @@ def test_every_route_is_documented() -> None:
     nothing: dict[str, Any] = dict.fromkeys(("tracks", "webhooks", "endpoints", "secrets"))
     app.register_blueprint(WebhookRoutes(**nothing, settings=settings).blueprint())
     app.register_blueprint(SecretRoutes(None).blueprint())  # type: ignore[arg-type]  # same
-    app.register_blueprint(SessionRoutes(None, proxied=False).blueprint())  # type: ignore[arg-type]  # same
+    app.register_blueprint(SessionRoutes(None, None).blueprint())  # type: ignore[arg-type]  # same
     app.register_blueprint(PromptRoutes(None, "http://x").blueprint())  # type: ignore[arg-type]  # same
     app.register_blueprint(UsageRoutes(None).blueprint())  # type: ignore[arg-type]  # same
     app.register_blueprint(StreamRoutes(None, None, None).blueprint())  # type: ignore[arg-type]  # same

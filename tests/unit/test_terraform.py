@@ -111,6 +111,14 @@ def test_the_time_chain_ends_in_the_services() -> None:
     assert f"ack_deadline_seconds       = {timing.ack_deadline:.0f}" in module("topics.tf")
 
 
+def test_ingest_takes_nobodys_word_on_callers_but_the_load_balancers() -> None:
+    """Its address is known to nobody but Google: no mock of the provider has one."""
+    (proxies,) = re.findall(r"^ +TRUSTED_PROXIES += (.*)$", module("settings.tf"), re.MULTILINE)
+    assert proxies == 'var.domain == "" ? "" : google_compute_global_address.edge[0].address'
+    addresses = re.findall(r"^ +ip_address += (.*)$", module("edge.tf"), re.MULTILINE)
+    assert set(addresses) == {"google_compute_global_address.edge[0].id"}
+
+
 def test_every_resource_has_a_test() -> None:
     made = {
         name

@@ -46,6 +46,10 @@ run "without_a_domain_there_is_none_of_it" {
     condition     = one([for env in google_cloud_run_v2_service.ingest.template[0].containers[0].env : env.value if env.name == "AUDIO_DELIVERY"]) == "v4"
     error_message = "Without Cloud CDN links lead to Cloud Storage."
   }
+  assert {
+    condition     = local.env.ingest["TRUSTED_PROXIES"] == ""
+    error_message = "Nobody stands before Cloud Run whose word on callers would be good."
+  }
 }
 
 run "a_domain_brings_the_edge_but_no_link_leads_there_yet" {

@@ -3,12 +3,13 @@
 import math
 from typing import Final
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from services.ingest.config import LOCAL_TENANT
 from services.ingest.edge.bodies import read_json, validated
+from services.ingest.identity.addresses import Addresses
 from services.ingest.identity.attempts import Attempts
 from services.ingest.identity.callers import Callers, csrf_failed, unauthenticated
 from services.ingest.identity.sessions import COOKIE, SECONDS
@@ -29,11 +30,11 @@ class SignIn(BaseModel):
 class SessionRoutes:
     """The views, with what they need."""
 
-    def __init__(self, callers: Callers, *, proxied: bool) -> None:
-        """*proxied*: as on Cloud Run, whose front end adds the caller's address."""
+    def __init__(self, callers: Callers, addresses: Addresses) -> None:
+        """*addresses*: so often may sign-ins fail from each."""
         self._callers = callers
         self._attempts = Attempts()
-        self._proxied = proxied
+        self._addresses = addresses
 
     def blueprint(self) -> Blueprint:
         """The three routes."""
@@ -55,7 +56,7 @@ class SessionRoutes:
         wanted = validated(SignIn, read_json(), CURES)
         if not self._callers.auth:
             return self._body()
-        address = self._address()
+        address = self._addresses.caller()
         self._admit(address)
         holder = self._callers.keys.holder(wanted.key)
         if holder is None:
@@ -98,7 +99,3 @@ class SessionRoutes:
                 cure="Wait a little, then sign in with a key that was not revoked.",
                 headers={"Retry-After": str(math.ceil(wait))},
             )
-
-    def _address(self) -> str:
-        forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        return forwarded if self._proxied and forwarded else request.remote_addr or ""
