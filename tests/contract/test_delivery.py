@@ -108,6 +108,17 @@ def test_one_setting_switches_where_links_lead(behind: Api, mode: str, query: st
         assert requests.get(altered, timeout=5).status_code == 403
 
 
+@pytest.mark.parametrize("mode", ["v4", "cdn"])
+def test_a_link_ends_with_its_file(behind: Api, mode: str) -> None:
+    file = listened_to(behind)
+    link = ingest(behind, mode).get(path_of(file)).headers["Location"]
+    assert requests.get(link, timeout=5).status_code == 200
+    with storage_at(behind.storage_url):
+        objects = BucketObjects(storage_client(behind.project), behind.output)
+    objects.purge(file.uri.removeprefix(f"gs://{behind.output}/").removesuffix("wav"))
+    assert requests.get(link, timeout=5).status_code == 404
+
+
 @pytest.mark.parametrize("query", ["download=2", "download=", "download=true", "x=1"])
 def test_download_is_0_or_1(behind: Api, query: str) -> None:
     answer = behind.client.get(f"/v1/tracks/{behind.accepted()}/audio.wav?{query}")

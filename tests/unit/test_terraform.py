@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared import delivery
 from shared.ports import Collection
 from shared.timing import Timing
 
@@ -117,6 +118,16 @@ def test_ingest_takes_nobodys_word_on_callers_but_the_load_balancers() -> None:
     assert proxies == 'var.domain == "" ? "" : google_compute_global_address.edge[0].address'
     addresses = re.findall(r"^ +ip_address += (.*)$", module("edge.tf"), re.MULTILINE)
     assert set(addresses) == {"google_compute_global_address.edge[0].id"}
+
+
+def test_security_says_how_long_copies_of_what_is_erased_live() -> None:
+    text = " ".join((ROOT / "docs" / "security.md").read_text().split())
+    found = re.search(r"signed_url_cache_max_age_sec = (\d+)", module("edge.tf"))
+    assert found
+    assert f"hold a file for up to {int(found[1]) // 60} minutes" in text
+    assert f"until it is {delivery.LIFETIME.seconds // 60} minutes old" in text
+    (age,) = re.findall(r"max-age=(\d+)", delivery.CACHE_CONTROL)
+    assert f"have played for {int(age) // 60} minutes" in text
 
 
 def test_every_resource_has_a_test() -> None:

@@ -1,6 +1,7 @@
 """Cloud CDN before one bucket: signed URLs and prefixes, as its page "Use signed URLs" has them.
 
 What is signed carries ``Signature``; all else is Cloud Storage's own business, as it is there.
+Nothing is cached here: what is erased is gone at once; Cloud CDN serves it until the link has died.
 """
 
 import base64
