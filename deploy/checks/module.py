@@ -15,7 +15,8 @@ _ENTRY: Final = re.compile(
 )
 _PATH: Final = re.compile(r"\$\{path\.(?:module|root)\}((?:/[\w.\-]+)*)")
 _SOURCE: Final = re.compile(r'^module .*?^\s*source\s*=\s*"([^"]+)"', re.MULTILINE | re.DOTALL)
-_ABSOLUTE: Final = re.compile(r'\b(?:file\w*|templatefile)\(\s*"(/[^"]*|~[^"]*)"')
+_PLAIN: Final = re.compile(r'\b(?:file\w*|templatefile)\(\s*(?:path\.\w+\s*,\s*)?"([^"$*]+)(.)')
+_CHOSEN: Final = re.compile(r"^\s*provider\s*=\s*([\w-]+)", re.MULTILINE)
 
 
 def formatted() -> str:
@@ -34,6 +35,7 @@ def providers() -> str:
     named = {name: tuple(rest) for name, *rest in _ENTRY.findall(block[1] if block else "")}
     used = set(re.findall(r'^(?:resource|data) "([a-z0-9-]+?)_', text, re.MULTILINE))
     used |= set(re.findall(r'^provider "([\w-]+)"', text, re.MULTILINE))
+    used |= set(_CHOSEN.findall(text))  # Terraform fetches it unasked, in its newest version
     if named != PROVIDER or used != PROVIDER.keys():
         raise Fault(
             f"providers: {named}, used: {', '.join(sorted(used))}",
@@ -61,7 +63,9 @@ def _files() -> list[Path]:
 def _paths(text: str) -> Iterator[str]:
     for path in _PATH.findall(text):
         yield f".{path}"
-    yield from _ABSOLUTE.findall(text)
+    for path, end in _PLAIN.findall(text):
+        # Of a pattern or template: the folder that it begins in.
+        yield path if end == '"' else path.rpartition("/")[0] or "."
     for source in re.findall(
         r'^module .*?^\s*source\s*=\s*"([^"]+)"', text, re.MULTILINE | re.DOTALL
     ):

@@ -113,7 +113,14 @@ def test_paths_that_leave_the_module_are_seen() -> None:
         'file("${path.module}/../x.json") file("/etc/hosts")\nmodule "m" {\n  source = "a/b/c"\n}\n'
     )
     assert list(module._paths(text)) == ["./../x.json", "/etc/hosts", "/a/b/c"]
+    relative = 'file("../../x.json") file("../../y/${z}.json") fileset(path.module, "../../s/*.py")'
+    assert list(module._paths(relative)) == ["../../x.json", "../../y", "../../s"]
     assert not module._inside(ROOT / "README.md")
+
+
+def test_a_provider_that_only_one_resource_asks_for_is_seen() -> None:
+    found = module._CHOSEN.findall('resource "google_x" "y" {\n  provider = google-beta\n}\n')
+    assert found == ["google-beta"]
 
 
 def test_a_state_is_made_of_what_was_planned() -> None:
