@@ -20,7 +20,7 @@ TABLE: Final[Mapping[str, str]] = {
     "enable": "gcloud services enable serviceusage.googleapis.com"
     " cloudresourcemanager.googleapis.com iam.googleapis.com storage.googleapis.com"
     " cloudbuild.googleapis.com --project={project}",
-    "bucket": "gcloud storage buckets describe gs://{bucket} --format=value(name)",
+    "bucket": "gcloud storage buckets describe gs://{bucket} --format=value(location)",
     "create bucket": "gcloud storage buckets create gs://{bucket} --location={region}"
     " --uniform-bucket-level-access --public-access-prevention --project={project}",
     "version bucket": "gcloud storage buckets update gs://{bucket} --versioning",

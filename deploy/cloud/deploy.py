@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from deploy.cloud import cdn_keys, foundation, images, options, subscriptions
 from deploy.cloud.names import Cloud
 from deploy.cloud.runner import CommandFailed, Runner
+from deploy.cloud.state_bucket import WrongRegion
 from deploy.cloud.subscriptions import WrongSettings
 from deploy.cloud.terraform import Terraform
 
@@ -27,10 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         deploy(Runner(dry=asked.dry_run), options.cloud(asked), asked)
     except (CommandFailed, WrongSettings, ValueError) as exc:
         sys.exit(f"Not deployed: {exc}\nEach phase may be repeated: run the same command again.")
+    except WrongRegion as exc:
+        sys.exit(f"Nothing was touched. {exc}")
 
 
 def deploy(runner: Runner, cloud: Cloud, asked: argparse.Namespace) -> None:
-    """All four phases. Raises CommandFailed, WrongSettings, ValueError (a CDN key that is none)."""
+    """All four phases.
+
+    Raises:
+        CommandFailed, WrongSettings: one of the steps.
+        ValueError: a CDN key that is none.
+        WrongRegion: there is a Motif elsewhere.
+    """
     terraform = Terraform(runner, cloud, var_file=asked.var_file)
     _phase(1, "APIs, registry, agents, secrets")
     foundation.lay(runner, cloud, terraform)

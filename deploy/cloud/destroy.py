@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from deploy.cloud import leftovers, options
+from deploy.cloud import leftovers, options, state_bucket
 from deploy.cloud.commands import command
 from deploy.cloud.names import SERVICES, Cloud
 from deploy.cloud.runner import ROOT, CommandFailed, Runner
+from deploy.cloud.state_bucket import WrongRegion
 from deploy.cloud.terraform import Terraform
 
 _DELETED: Final = {
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         remaining = destroy(Runner(dry=asked.dry_run), cloud, asked)
     except CommandFailed as exc:
         sys.exit(f"Stopped: {exc}\nRun the same command again when that is mended.")
+    except WrongRegion as exc:
+        sys.exit(f"Nothing was touched. {exc}")
     print("\n".join(["What is left:", *remaining] if remaining else ["Nothing is left."]))
     sys.exit(bool(remaining) and not asked.dry_run)
 
@@ -53,16 +56,16 @@ def confirmed(project: str, ask: Callable[[str], str]) -> bool:
 
 
 def destroy(runner: Runner, cloud: Cloud, asked: argparse.Namespace) -> list[str]:
-    """All of it; return what is left. Raises CommandFailed."""
+    """All of it; return what is left. Raises CommandFailed, WrongRegion."""
     terraform = Terraform(runner, cloud, var_file=asked.var_file)
-    if runner.asked(command("bucket", bucket=cloud.state_bucket), sample=cloud.state_bucket):
+    if state_bucket.there(runner, cloud, sample=True):
         _by_terraform(runner, cloud, terraform)
     for kind, name in _DELETED.items():
         for one in leftovers.left(runner, cloud, kind):
             runner.do(_delete(name, one, cloud))
     for member, role in leftovers.bindings(runner, cloud):
         runner.do(command("revoke", project=cloud.project, member=member, role=role))
-    if runner.asked(command("bucket", bucket=cloud.state_bucket), sample=cloud.state_bucket):
+    if state_bucket.there(runner, cloud, sample=True):
         runner.do(command("delete bucket", bucket=cloud.state_bucket))
     if not runner.dry:
         _forget_files()

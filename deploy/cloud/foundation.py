@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from deploy.cloud import state_bucket
 from deploy.cloud.commands import command
 from deploy.cloud.names import SECRETS, Cloud, agent
 from deploy.cloud.runner import Runner
@@ -31,9 +32,14 @@ AGENTS: Final = {
 
 
 def lay(runner: Runner, cloud: Cloud, terraform: Terraform) -> None:
-    """Make what images and services need to be there; safe to repeat. Raises CommandFailed."""
+    """Make what images and services need to be there; safe to repeat.
+
+    Raises:
+        CommandFailed: one of the steps.
+        WrongRegion: there is a Motif elsewhere; nothing of it was touched.
+    """
     runner.do(command("enable", project=cloud.project))
-    _state_bucket(runner, cloud)
+    _keep_state(runner, cloud)
     terraform.init()
     terraform.keep_unfinished()
     terraform.apply(targets=TARGETS)
@@ -51,9 +57,9 @@ def project_number(runner: Runner, cloud: Cloud) -> str:
     return runner.ask(command("project number", project=cloud.project), sample="123456789012")
 
 
-def _state_bucket(runner: Runner, cloud: Cloud) -> None:
+def _keep_state(runner: Runner, cloud: Cloud) -> None:
     bucket = cloud.state_bucket
-    if not runner.asked(command("bucket", bucket=bucket), sample=""):
+    if not state_bucket.there(runner, cloud, sample=False):
         where = {"region": cloud.region, "project": cloud.project}
         runner.do(command("create bucket", bucket=bucket, **where))
     runner.do(command("version bucket", bucket=bucket))  # also where this was as far as we came

@@ -72,6 +72,18 @@ def test_an_empty_project_is_deployed_in_order(tools: Tools) -> None:
     assert versions == dict.fromkeys([f"motif-{secret}" for secret in SECRETS], "1")
 
 
+def test_a_project_has_one_motif_in_one_region(tools: Tools) -> None:
+    tools.say("buckets describe", "US-CENTRAL1\n")
+    a_project(tools)
+
+    with pytest.raises(SystemExit, match=r"is in us-central1.*GCP_REGION=us-central1"):
+        deploy.main(["--project", "my-project", "--region", "europe-west4"])
+
+    enabled, asked = tools.calls  # what is enabled already stays so
+    assert "services enable" in enabled
+    assert "buckets describe" in asked
+
+
 def test_secrets_get_a_random_first_version_that_no_command_line_shows(tools: Tools) -> None:
     a_project(tools)
 
@@ -98,7 +110,7 @@ def test_a_secret_with_a_version_is_left_alone(tools: Tools) -> None:
 
 def test_a_state_bucket_that_was_only_just_made_gets_its_versions(tools: Tools) -> None:
     """The deployment before this one has ended between the two commands."""
-    tools.say("buckets describe", "my-project-motif-state")
+    tools.say("buckets describe", "US-CENTRAL1")
     a_project(tools)
 
     foundation.lay(Runner(), CLOUD, Terraform(Runner(), CLOUD))

@@ -46,7 +46,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def deployed(tools: Tools) -> None:
-    tools.say("buckets describe", "my-project-motif-state", times=2)
+    tools.say("buckets describe", "US-CENTRAL1", times=2)
     tools.say("run services describe", RUNS)
     tools.say("show -json", state(GUARDED))
     tools.say("storage ls", "gs://b/o#1\n")
@@ -126,6 +126,20 @@ def test_no_answer_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not destroy.confirmed("my-project", closed)
 
 
+def test_a_forgotten_region_destroys_nothing(
+    tools: Tools, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(tools)
+    monkeypatch.setenv("YES", "my-project")
+
+    with pytest.raises(SystemExit, match=r"Nothing was touched.*GCP_REGION=us-central1"):
+        destroy.main(["--project", "my-project", "--region", "europe-west4"])
+
+    (asked,) = tools.calls
+    assert "buckets describe" in asked
+    assert (root / "deploy/terraform/.terraform.lock.hcl").exists()
+
+
 def test_a_project_where_nothing_was_deployed_is_left_alone(tools: Tools, root: Path) -> None:
     tools.say("buckets describe", code=1)
     tools.say("get-iam-policy", {})
@@ -169,7 +183,7 @@ class Asked:
 
 
 def half_deployed(tools: Tools, *resources: str, tainted: tuple[str, ...] = ()) -> None:
-    tools.say("buckets describe", "my-project-motif-state", times=2)
+    tools.say("buckets describe", "US-CENTRAL1", times=2)
     tools.say("show -json", state({one: GUARDED[one] for one in resources}, tainted=tainted))
     tools.say("get-iam-policy", {})
 
