@@ -18,6 +18,8 @@ from deploy.checks.tools import ROOT, environment
 
 BUILDS: Final = ("cloudbuild.yaml", "deploy/cloud/images.yaml")
 DASHBOARDS: Final = "deploy/monitoring"
+_PUT_IN: Final = re.compile(r"(?<!\$)\$\{?([A-Z_][A-Z0-9_]*)")
+_BUILT_IN: Final = {"PROJECT_ID", "PROJECT_NUMBER", "BUILD_ID", "LOCATION", "COMMIT_SHA"}
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "string": (str, int),  # int64 is told as a string, and may be written as a number
     "boolean": (bool,),
@@ -29,12 +31,17 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
 
 
 def builds() -> str:
-    """Every member of a build file is one of Cloud Build's. Raises Fault."""
+    """Every member of a build file is one of Cloud Build's, every name is of something there.
+
+    Raises:
+        Fault: one is not.
+    """
     schemas = _schemas("cloudbuild.v1")
     faults = []
     for name in BUILDS:
-        text = yaml.safe_load((ROOT / name).read_text())
-        faults += [f"{name}: {fault}" for fault in _faults(schemas, "Build", text)]
+        build = yaml.safe_load((ROOT / name).read_text())
+        told = [*_faults(schemas, "Build", build), *_names(build)]
+        faults += [f"{name}: {fault}" for fault in told]
     refuse(faults, "cloud.google.com/build/docs/build-config-file-schema has what there is.")
     return f"{len(BUILDS)} build files"
 
@@ -54,6 +61,19 @@ def dashboards() -> str:
         "cloud.google.com/monitoring/api/ref_v3/rest/v1/projects.dashboards has what there is.",
     )
     return f"{len(files)} dashboards"
+
+
+def _names(build: dict[str, Any]) -> Iterator[str]:
+    """What a step waits for stands above it, and what it puts in is defined."""
+    above = {"-"}
+    for step in build.get("steps", []):
+        for other in step.get("waitFor", []):
+            if other not in above:
+                yield f"{step.get('id')} waits for {other}, which is no step above it"
+        above.add(step.get("id", ""))
+    known = {*build.get("substitutions", {}), *_BUILT_IN}
+    for name in sorted({*_PUT_IN.findall(json.dumps(build))} - known):
+        yield f"${name} is nowhere defined"
 
 
 def _is_dashboard(path: Path) -> bool:

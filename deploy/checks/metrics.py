@@ -17,6 +17,7 @@ USERS: Final = (
 )
 _FIELDS: Final = {signal.message: set(signal.fields) for signal in SIGNALS}
 _QUERY: Final = re.compile(r"([A-Za-z_:][\w:]*)\{([^{}]*)\}")
+_BARE: Final = re.compile(r"\b(\w+_googleapis_com:\w++)(?!\{)")
 _FILTER: Final = re.compile(
     r"\b((?:\w+\.)+googleapis\.com)/([\w/]+)|\$\{local\.user_metric\}/(\w+)"
 )
@@ -65,6 +66,8 @@ def _asked(text: str) -> Iterator[tuple[str, set[str]]]:
         re.sub(r"\$\{[\w.]+\}", lambda it: it[0].replace("{", "(").replace("}", ")"), text)
     ):
         yield name, set(re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*\\?"', chosen))
+    for name in _BARE.findall(text):
+        yield name, set()
     for host, path, ours in _FILTER.findall(text):
         if ours or path.startswith("user/motif/"):
             yield _OURS + (ours or path.removeprefix("user/motif/")), set()

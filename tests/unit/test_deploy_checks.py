@@ -71,10 +71,12 @@ def test_metrics_and_their_labels_are_seen_in_queries_and_filters() -> None:
         metrics._asked(
             'rate(logging_googleapis_com:user_motif_swept_count{code=~\\"a\\"}[5m])'
             ' metric.type="run.googleapis.com/request_count" "${local.user_metric}/tracks_ended"'
+            " sum(logging_googleapis_com:user_motif_bare)"
         )
     )
     assert asked == [
         ("logging_googleapis_com:user_motif_swept_count", {"code"}),
+        ("logging_googleapis_com:user_motif_bare", set()),
         ("run.googleapis.com/request_count", set()),
         ("logging_googleapis_com:user_motif_tracks_ended", set()),
     ]
@@ -106,6 +108,26 @@ SCHEMAS: dict[str, Any] = {
 )
 def test_a_file_is_compared_with_googles_schema(value: Any, faults: list[str]) -> None:
     assert list(google_files._faults(SCHEMAS, "Build", value)) == faults
+
+
+BUILD: dict[str, Any] = {
+    "steps": [{"id": "a", "waitFor": ["-"]}, {"id": "b", "waitFor": ["a"], "args": ["$_X$$_Y"]}],
+    "tags": ["${PROJECT_ID}"],
+    "substitutions": {"_X": "${_X}"},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        ({}, []),
+        ({"tags": ["$_Z"]}, ["$_Z is nowhere defined"]),
+        ({"tags": ["${PROJECT}"]}, ["$PROJECT is nowhere defined"]),
+        ({"steps": BUILD["steps"][::-1]}, ["b waits for a, which is no step above it"]),
+    ],
+)
+def test_a_build_names_what_is_there(change: dict[str, Any], faults: list[str]) -> None:
+    assert list(google_files._names(BUILD | change)) == faults
 
 
 def test_paths_that_leave_the_module_are_seen() -> None:

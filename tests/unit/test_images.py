@@ -48,6 +48,15 @@ def test_nothing_is_root_and_all_stages_are_of_one_base(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_packages_are_those_that_were_locked_and_the_end_is_told_as_cloud_run_does(
+    service: str,
+) -> None:
+    (install,) = [rest for name, rest in instructions(service) if " install " in rest]
+    assert {"--require-hashes", "--no-deps", "--requirement"} <= set(install.split())
+    assert last(service, "STOPSIGNAL") == "SIGTERM"
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_the_command_is_the_local_stacks(service: str) -> None:
     started = json.loads(last(service, "CMD"))
     assert started == [
