@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -150,3 +151,10 @@ def test_what_should_not_be_in_an_image_is_named(defect: str, tmp_path: Path) ->
     assert not [line for line in before if "can be changed" not in line]
     DEFECTS[defect](tmp_path)
     assert [line for line in found(tmp_path) if line.startswith(defect)]
+
+
+def test_gunicorn_is_one_process_that_ends_before_it_is_killed() -> None:
+    """Places, allowances and limits are counted in each process; Cloud Run waits 10 s."""
+    said = runpy.run_path(str(ROOT / "deploy/gunicorn.conf.py"))
+    assert (said["workers"], said["worker_class"]) == (1, "gthread")
+    assert 2 * said["_FLUSH_SECONDS"] < said["graceful_timeout"] < 10
