@@ -3,6 +3,7 @@
 Imported only where ``OTLP_ENDPOINT`` is set: it costs start-up time.
 """
 
+import logging
 import os
 import threading
 import time
@@ -33,6 +34,7 @@ _LAST_SECONDS: Final = 1.8
 """gunicorn's worker has two seconds for everything that is to be flushed."""
 _PUSH_SECONDS: Final = 0.5
 _NAME: Final = "motif"
+_SDK: Final = logging.getLogger("opentelemetry")
 
 
 class Exporter:
@@ -69,6 +71,7 @@ class Exporter:
 
     def start(self) -> None:
         """Take what is told from now on."""
+        _SDK.handlers, _SDK.propagate = [_Lowered()], False
         tracing.export_to(self._spans.get_tracer(_NAME), self._push)
         signals.export_to(self._metrics.get_meter(_NAME))
 
@@ -86,6 +89,22 @@ class Exporter:
             self._spans.force_flush()
         finally:
             self._pushing.release()
+
+
+class _Lowered(logging.Handler):
+    """Passes on what the SDK logs, as a warning at most.
+
+    A collector that is away costs figures and no track: no error that wakes somebody, or that
+    brings a new version back.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """To where all lines go."""
+        if record.levelno > logging.WARNING:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        root = logging.getLogger()
+        if root.isEnabledFor(record.levelno):
+            root.handle(record)
 
 
 def _session(endpoint: str) -> requests.Session | None:

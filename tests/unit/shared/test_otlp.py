@@ -1,5 +1,6 @@
 """The exporter: what it sends, of which traces, and that nobody waits for it for long."""
 
+import logging
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from deploy.local.http import Request, Response, Server
 from shared import signals, tracing
 from shared.gcp import otlp
 from tests.support.otlp import Collector
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -99,6 +101,38 @@ def test_nobody_waits_for_a_collector_that_does_not_answer() -> None:
             assert asked.is_set()
         assert not answer.is_set()
         answer.set()
+
+
+class Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def kept() -> Iterator[Kept]:
+    """What arrives where all lines go."""
+    handler = Kept()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+
+
+def test_a_collector_that_refuses_is_warned_of_and_is_no_error(kept: Kept) -> None:
+    """An ERROR would wake somebody, fail `verify`, and bring a new version back."""
+
+    def said(part: str) -> bool:
+        return any(part in record.getMessage() for record in kept.records)
+
+    with Server(lambda _: Response(401)) as server:
+        with exporting(server.url), tracing.request(tracing.sent(CHOSEN), "GET /x"):
+            signals.tell(signals.PARKED, park="slot", code="slot")
+        wait_for(lambda: said("export spans batch") and said("export metrics batch"), 60)
+
+    assert {(one.levelno, one.levelname) for one in kept.records} == {(logging.WARNING, "WARNING")}
 
 
 def test_only_googles_endpoint_gets_our_token(monkeypatch: pytest.MonkeyPatch) -> None:
