@@ -80,6 +80,8 @@ TABLE: Final[Mapping[str, str]] = {
     " --tag=candidate --region={region} --project={project}",
     "shift": "gcloud run services update-traffic {service} --to-revisions={shares}"
     " --region={region} --project={project}",
+    "back": "gcloud run services update-traffic {service} --to-revisions={shares}"
+    " --remove-tags=candidate --region={region} --project={project}",
     "to latest": "gcloud run services update-traffic {service} --to-latest"
     " --remove-tags=candidate --region={region} --project={project}",
     # destroy

@@ -91,11 +91,15 @@ class Rollout:
             raise Unwell(f"{self._new[service]} has logged {len(found)} errors or more")
 
     def _back(self) -> None:
-        """Every service, whatever becomes of the others. Raises NotRolledBack."""
+        """Every service, whatever becomes of the others; nothing is a candidate any more.
+
+        Raises:
+            NotRolledBack: some could not be brought back.
+        """
         stuck = []
         for service, revision in self._before.items():
             try:
-                self._do("shift", service, shares=f"{revision}={_ALL}")
+                self._do("back", service, shares=f"{revision}={_ALL}")
             except CommandFailed:
                 stuck.append(f"{service} to {revision}")
         if stuck:

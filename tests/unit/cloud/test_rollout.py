@@ -61,7 +61,9 @@ def test_an_ill_one_gets_no_traffic(tools: Tools, candidate: dict[str, int]) -> 
         Rollout(Runner(), CLOUD, 0, pause=0).run(IMAGES)
 
     assert tools.called("new=10") == []
-    assert len(tools.called("--to-revisions=old=100")) == 3
+    back = tools.called("--to-revisions=old=100")
+    assert len(back) == 3
+    assert all("--remove-tags=candidate" in line for line in back), "its tag has a URL for all"
 
 
 def test_errors_in_its_logs_bring_the_old_one_back(tools: Tools, candidate: dict[str, int]) -> None:
