@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -9,7 +10,10 @@ from deploy.cloud.commands import command
 from deploy.cloud.names import SERVICES, Cloud
 from deploy.cloud.runner import CommandFailed, Runner
 
-_TIMES: Final = 6
+_AGENT: Final = "The Eventarc agent is"
+_METRIC: Final = "A log-based metric is"
+_TRIES: Final = {_AGENT: 6, _METRIC: 12}
+"""Cloud Monitoring says itself that a metric may take ten minutes."""
 _PAUSE: Final = 60.0
 _NO_DIGEST: Final = "sha256:" + "0" * 64
 
@@ -39,22 +43,25 @@ class Terraform:
     ) -> None:
         """Bring *targets* (all) about; *images*: service -> reference with its digest.
 
-        What a new project needs some minutes for is tried six times.
+        What a new project needs some minutes for is waited for: six tries for the Eventarc agent,
+        twelve for metrics.
 
         Raises:
             CommandFailed: anything else, or still not.
         """
         arguments = [*command("apply"), *self._variables(images or {}, more or {})]
         arguments += [f"-target={target}" for target in targets]
-        for left in reversed(range(_TIMES)):
+        tries = Counter[str]()
+        while True:
             try:
                 return self._runner.do(arguments)
             except CommandFailed as exc:
-                if not left or not (late := not_ready(exc.output)):
+                late = not_ready(exc.output)
+                tries[late] += 1
+                if not late or tries[late] == _TRIES[late]:
                     raise
                 print(f"{late} not ready yet: again in {self._pause:.0f} s")
                 time.sleep(self._pause)
-        return None
 
     def destroy(self, images: Mapping[str, str]) -> None:
         """Remove everything in the state; *images* are those that run. Raises CommandFailed."""
@@ -105,9 +112,9 @@ def _guarded(resource: Mapping[str, Any]) -> bool:
 def not_ready(output: str) -> str:
     """What Terraform failed for that is there in some minutes by itself; empty: nothing."""
     if "Error 400" in output and "Eventarc Service Agent" in output:
-        return "The Eventarc agent is"  # its role has not arrived everywhere
+        return _AGENT  # its role has not arrived everywhere
     # Cloud Monitoring hears of a log-based metric up to ten minutes after it was made.
-    return "A log-based metric is" if any(text in output for text in _NEW_METRIC) else ""
+    return _METRIC if any(text in output for text in _NEW_METRIC) else ""
 
 
 _NEW_METRIC: Final = (

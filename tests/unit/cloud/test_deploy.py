@@ -196,11 +196,22 @@ def test_but_not_for_ever(tools: Tools) -> None:
 
 
 def test_objectives_wait_until_their_metrics_are_known(tools: Tools) -> None:
-    tools.say("apply", METRIC_IS_NEW, code=1, times=2)
+    """Ten minutes of pauses, whatever the agent took before."""
+    tools.say("apply", AGENT_IS_NEW, code=1, times=5)
+    tools.say("apply", METRIC_IS_NEW, code=1, times=10)
 
     Terraform(Runner(), CLOUD, pause=0).apply()
 
-    assert len(tools.called("apply")) == 3
+    assert len(tools.called("apply")) == 16
+
+
+def test_but_they_do_not_for_ever_either(tools: Tools) -> None:
+    tools.say("apply", METRIC_IS_NEW, code=1)
+
+    with pytest.raises(CommandFailed, match="provided filter is unknown"):
+        Terraform(Runner(), CLOUD, pause=0).apply()
+
+    assert len(tools.called("apply")) == 12
 
 
 def test_another_error_is_not_repeated(tools: Tools) -> None:
