@@ -125,6 +125,7 @@ TABLE: Final[Mapping[str, str]] = {
     " --project={project}",
     "left dashboards": "gcloud monitoring dashboards list --filter=displayName~^Motif"
     " --format=value(name) --project={project}",
+    "access token": "gcloud auth print-access-token",
     "compute": "gcloud services list --enabled --filter=config.name=compute.googleapis.com"
     " --format=value(config.name) --project={project}",
     "left addresses": "gcloud compute addresses list --filter=name=motif --format=value(name)"

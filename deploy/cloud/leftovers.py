@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from deploy.cloud import monitors
 from deploy.cloud.commands import command
 from deploy.cloud.names import Cloud
 from deploy.cloud.runner import CommandFailed, Runner
@@ -33,6 +34,7 @@ def everything(runner: Runner, cloud: Cloud) -> list[str]:
             lines += [f"{kind}: {name}" for name in left(runner, cloud, kind)]
         except CommandFailed as exc:
             lines.append(f"{kind}: could not be listed ({exc.output.strip()[:200]})")
+    lines += monitors.left(runner, cloud)
     return lines + [f"binding: {member} {role}" for member, role in bindings(runner, cloud)]
 
 

@@ -2,13 +2,16 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deploy.cloud import destroy, leftovers
+from deploy.cloud import destroy, leftovers, monitors
 from deploy.cloud.names import SERVICES, Cloud
 from deploy.cloud.runner import Runner
+from deploy.local.http import Request, Response, Server
 from tests.support.scripted_tools import Tools, state
 
 CLOUD = Cloud("my-project")
@@ -32,6 +35,23 @@ OTHERS = (
     "serviceAccount:motif-ingest@another.iam.gserviceaccount.com",
     "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com",
 )
+
+
+@pytest.fixture(autouse=True)
+def monitoring(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Cloud Monitoring's answers, path and page -> body, or a status; 404 for all others."""
+    answers: dict[str, Any] = {}
+
+    def handle(request: Request) -> Response:
+        assert request.headers["Authorization"].startswith("Bearer")
+        page = request.query.get("pageToken", "")
+        answer = answers.get(request.path.removeprefix("/v3/projects/my-project/") + page, 404)
+        return Response(answer) if isinstance(answer, int) else Response.json(answer)
+
+    with Server(handle) as server:
+        monkeypatch.setattr(monitors, "GOOGLE", server.url)
+        monkeypatch.setenv("no_proxy", "*")
+        yield answers
 
 
 @pytest.fixture
@@ -101,6 +121,30 @@ def test_what_is_left_is_listed_and_is_a_failure(
     said = capsys.readouterr().out
     assert "services: motif-ingest" in said
     assert "jobs: could not be listed" in said
+
+
+def test_what_monitors_is_left_too(tools: Tools, monitoring: dict[str, Any]) -> None:
+    mine = "projects/my-project/alertPolicies/1"
+    theirs = {"name": "projects/my-project/alertPolicies/2", "displayName": "Disk full"}
+    slo = "projects/1/services/motif/serviceLevelObjectives/api-available"
+    monitoring["alertPolicies"] = {"alertPolicies": [theirs], "nextPageToken": "-more"}
+    monitoring["alertPolicies-more"] = {
+        "alertPolicies": [{"name": mine, "displayName": "Motif: x"}]
+    }
+    monitoring["services/motif/serviceLevelObjectives"] = {
+        "serviceLevelObjectives": [{"name": slo}]
+    }
+    monitoring["notificationChannels"] = 403
+    service = "projects/1/services/motif"
+    monitoring["services"] = {"services": [{"name": service, "displayName": "Motif"}]}
+    tools.say("get-iam-policy", {})
+
+    assert leftovers.everything(Runner(), CLOUD) == [
+        f"alerts: {mine}",
+        "channels: could not be listed (403: )",
+        f"monitored: {service}",
+        f"objectives: {slo}",
+    ]
 
 
 @pytest.mark.parametrize("answer", ["", "yes", "another-project", "my-project2"])
