@@ -85,7 +85,7 @@ IDLE: Final = (
     Use("sweeps", "read", _SWEEP_QUERIES * _MINUTES, "counted; a query without an answer is one"),
     Use("sweeps", "job", 2, "generator and notifier"),
     Use("sweeps", "log", _MINUTES * 2 * 1_900, "two signals, two lines of Cloud Run's"),
-    Use("metrics", "metric", _MINUTES * 3 * 2 * 80, "two distributions of three collections"),
+    Use("metrics", "metric", _MINUTES * 3 * 8, "one counter of three collections"),
     Use("metrics", "sample", _MINUTES * 2 * 100, "OTLP: a hundred samples of two instances"),
     Use("alerts", "condition", _CONDITIONS, "deploy/monitoring/alerts.json, and the objectives"),
     Use("alerts", "series", _CONDITIONS * _MINUTES * 2, "looked at each minute, two series each"),

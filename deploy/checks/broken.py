@@ -46,7 +46,7 @@ DEFECTS: Final = (
     Defect("schemas", "a schema that was written by hand", "deploy/schemas/track-requests.avsc",
            '"string"', '"bytes"'),
     Defect("metrics", "an alert on what nobody tells", "deploy/monitoring/alerts.json",
-           "user_motif_sweep_oldest", "user_motif_sweep_eldest"),
+           "user_motif_sweep_passes", "user_motif_sweep_pauses"),
     Defect("metrics", "a query without braces of what nobody tells",
            "deploy/monitoring/dashboard.json", '"prometheusQuery": "',
            '"prometheusQuery": "logging_googleapis_com:user_motif_eldest + '),

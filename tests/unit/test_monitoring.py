@@ -93,6 +93,17 @@ def test_every_metric_that_is_exported_has_its_twin_from_logs() -> None:
             assert twin.get("unit", "1") == metric.unit
 
 
+def test_a_pass_that_finds_nothing_is_one_counter() -> None:
+    """Each minute, of each collection: a distribution's point costs ten times as much."""
+    swept = {name: metric for name, metric in METRICS.items() if metric.get("message") == "swept"}
+    each = {name for name, metric in swept.items() if "only" not in metric}
+    assert each == {"sweep_passes"}
+    for name in swept.keys() - each:
+        assert re.fullmatch(r"jsonPayload\.\w+>\d+", swept[name]["only"]), name
+    silent = ALERTS["sweep-silent"]["conditions"].values()
+    assert {ours(metric) for query in silent for metric, _ in selectors(query)} == each
+
+
 def test_no_id_is_a_label() -> None:
     labels = {label for metric in METRICS.values() for label in metric["labels"]}
     assert labels <= {"code", "collection", "model", "outcome", "park", "status", "style"}
