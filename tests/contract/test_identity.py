@@ -21,8 +21,8 @@ from services.ingest.identity.callers import caller, is_public, origin_allowed
 from services.ingest.identity.keys import new_key
 from shared.errors import CommitUnclear
 from shared.gcp.firestore import FirestoreStore
-from shared.ports import Collection
-from shared.tenants import KEY_OWNERS, TENANTS, Limits, TooManyKeys
+from shared.ports import Collection, Delete
+from shared.tenants import KEY_OWNERS, TENANTS, Limits, NoSuchKey, TooManyKeys
 from tests.support.api import BASE, GOOD, Api, refused
 from tests.support.keyed import SESSION_KEY, Keyed
 from tests.support.waiting import wait_for
@@ -222,6 +222,23 @@ def test_a_revoked_key_opens_nothing_as_soon_as_it_may_have_been_forgotten(
     refused(Keyed(public_api).client(key).get(LIST), 401, "unauthenticated")
     wait_for(lambda: client.get(LIST).status_code == 401)
     assert keyed.client(other).get(LIST).status_code == 200
+
+
+def test_a_key_whose_document_was_deleted_in_haste_can_still_be_revoked(
+    public_api: Api, name: str
+) -> None:
+    keyed = Keyed(public_api)
+    key, other = keyed.key(name), keyed.key(name)
+    owner = public_api.store.get(KEY_OWNERS, key.key_id)
+    assert owner.version
+    public_api.store.commit(Delete(KEY_OWNERS, key.key_id, owner.version))
+    refused(keyed.client(key).get(LIST), 401, "unauthenticated")
+
+    tenant = keyed.registry.revoke(key.key_id)
+
+    assert [one.key_id for one in tenant.keys if one.live] == [other.key_id]
+    with pytest.raises(NoSuchKey):
+        keyed.registry.revoke("0" * 16)
 
 
 def test_a_key_is_looked_up_once_and_so_is_one_that_is_none(

@@ -44,10 +44,8 @@ class Registry:
             NoSuchKey: there is none of that id.
             StoreUnavailable: Firestore gave no verdict.
         """
-        owner = self._store.get(KEY_OWNERS, key_id).value
-        if owner is None:
-            raise NoSuchKey(key_id)
-        return self._change(owner.tenant, lambda seen, now: tenants.revoked(seen, key_id, now))
+        tenant = self._owner(key_id)
+        return self._change(tenant, lambda seen, now: tenants.revoked(seen, key_id, now))
 
     def limit(self, tenant: str, limits: dict[str, Any]) -> Tenant:
         """Set some of a tenant's limits (names of ``Limits``; None lifts one), the others stay.
@@ -71,6 +69,16 @@ class Registry:
             if len(page) < _PAGE:
                 return
             after = (found[-1].created_at, found[-1].tenant)
+
+    def _owner(self, key_id: str) -> str:
+        owner = self._store.get(KEY_OWNERS, key_id).value
+        if owner:
+            return owner.tenant
+        # In haste an operator deletes that document in the Console; the tenant still has the key.
+        for tenant in self.all():
+            if tenant.key(key_id):
+                return tenant.tenant
+        raise NoSuchKey(key_id)
 
     def _change(
         self,
