@@ -66,7 +66,7 @@ MODEL_CALLED: Final = Signal(
         Metric("motif.model.calls", ("model", "outcome", "code")),
         Metric("motif.model.seconds", ("model", "outcome"), "seconds", histogram=True, unit="s"),
     ),
-    "one call: stored, refused, quota, timeout, blocked or failed; seconds until it answered",
+    "one call: stored, refused, lost, quota, timeout, blocked, failed; seconds until it answered",
 )
 WEBHOOK_ATTEMPTED: Final = Signal(
     "webhook attempted",

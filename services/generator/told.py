@@ -13,6 +13,8 @@ from shared import signals, tracing
 from shared.errors import Code, MotifError
 
 STORED: Final = "stored"
+LOST: Final = "lost"
+"""Answered, and perhaps paid, but what came is not in the bucket, or not in the document."""
 FAILED: Final = "failed"
 _BLOCKED: Final = (Code.PROMPT_BLOCKED, Code.PROMPT_LANGUAGE)
 
@@ -38,7 +40,7 @@ class Call:
     def failed(self, exc: Exception) -> None:
         """Only the first failure counts: what it led to is no news."""
         if self.outcome == STORED:
-            self.outcome = outcome(exc)
+            self.outcome = outcome(exc) if self._seconds is None else LOST
             self.code = exc.code if isinstance(exc, MotifError) else Code.INTERNAL
 
 

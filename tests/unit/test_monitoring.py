@@ -104,6 +104,14 @@ def test_a_pass_that_finds_nothing_is_one_counter() -> None:
     assert {ours(metric) for query in silent for metric, _ in selectors(query)} == each
 
 
+def test_every_call_that_may_have_been_paid_is_spend() -> None:
+    spent = [query for query in QUERIES if query.startswith("1 * ")]
+    assert len(spent) == 4, "an hour and a day, a figure and a curve"
+    for query in spent:
+        (outcomes,) = re.findall(r'outcome=~"([^"]+)"', query)
+        assert set(outcomes.split("|")) == {"stored", "refused", "lost", "timeout"}
+
+
 def test_no_id_is_a_label() -> None:
     labels = {label for metric in METRICS.values() for label in metric["labels"]}
     assert labels <= {"code", "collection", "model", "outcome", "park", "status", "style"}

@@ -65,9 +65,9 @@ def test_a_stored_clip_is_told(caplog: pytest.LogCaptureFixture) -> None:
     assert (heard(caplog)["outcome"], heard(caplog)["code"]) == ("stored", "")
 
 
-def test_a_clip_that_could_not_be_stored_is_a_failed_call(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_clip_that_could_not_be_stored_is_a_lost_call(caplog: pytest.LogCaptureFixture) -> None:
     with suppress(StorageUnavailable), told.call("lyria-002", Version(0, 2)) as call:
         call.answered()
         raise StorageUnavailable("away")
 
-    assert (heard(caplog)["outcome"], heard(caplog)["code"]) == ("failed", "storage_unavailable")
+    assert (heard(caplog)["outcome"], heard(caplog)["code"]) == ("lost", "storage_unavailable")
