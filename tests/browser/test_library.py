@@ -1,7 +1,7 @@
 """The list of tracks in the Studio: pages, filters, what happens elsewhere."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.support.rig import Rig
 from tests.support.studio import Studio
@@ -32,12 +32,14 @@ def test_it_has_pages(many: list[str], studio: Studio) -> None:
 
 
 def test_filters_leave_out_the_rest(studio: Studio, rig: Rig) -> None:
+    rock = rig.submit(prompt="Nothing that the filter lets through", style="rock").id
     jazz = rig.submit(prompt="A rare jazz track for the filter", style="jazz").id
     rig.ended(jazz)
     page = studio.page
     page.get_by_label("Style", exact=True).last.select_option("jazz")
-    expect(page.locator("#rows .row")).to_have_count(1)
     expect(studio.row(jazz)).to_be_visible()
+    expect(studio.row(rock)).to_have_count(0)
+    expect(page.locator("#rows .row").filter(has_not_text="Jazz")).to_have_count(0)
     page.get_by_label("Status").select_option("expired")
     expect(page.locator("#library-state")).to_have_text("No track is like that.")
 
@@ -51,19 +53,33 @@ def test_what_others_submit_appears_while_something_is_made(studio: Studio, rig:
 
 
 def test_what_is_composed_here_stands_on_top(studio: Studio, many: list[str]) -> None:
-    page = studio.page
-    made = []
+    page, rows = studio.page, studio.page.locator("#rows .row")
+    made: list[tuple[str, str]] = []
     for number in range(3):
-        studio.compose(f"The composition of number {number}", seconds=2)
-        expect(page.locator("#now-title")).to_have_text(f"The composition of number {number}")
+        prompt = f"The composition of number {number}"
+        studio.compose(prompt, seconds=2)
+        expect(page.locator("#now-title")).to_have_text(prompt)
         studio.is_now("Finished")
-        made.append(studio.opened)
-    ids = "rows => rows.map(row => row.dataset.id)"
-    rows = page.locator("#rows .row")
-    assert rows.evaluate_all(ids)[:3] == made[::-1]
+        made.insert(0, (studio.opened, prompt))
+    assert studio.listed()[:3] == made
     before = rows.count()
     page.get_by_role("button", name="Older tracks").click()
     expect(rows.nth(before).locator(".row-open")).to_be_focused()
     page.reload()
     expect(page.locator("#rows")).to_have_attribute("aria-busy", "false")
-    assert rows.evaluate_all(ids)[:3] == made[::-1]
+    assert studio.listed()[:3] == made
+
+
+def test_what_is_composed_while_the_list_is_fetched_stays(studio: Studio) -> None:
+    page = studio.page
+    held: list[Route] = []
+    page.route("**/v1/tracks?*", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
+    page.get_by_label("Style", exact=True).last.select_option("instrumental")
+    expect(page.locator("#rows")).to_have_attribute("aria-busy", "true")
+    track_id = studio.made("Sooner there than the list")
+    expect(studio.row(track_id)).to_be_visible()
+    page.unroute("**/v1/tracks?*")  # and those that are held go on
+    assert held
+    expect(page.locator("#rows")).to_have_attribute("aria-busy", "false")
+    expect(studio.row(track_id)).to_contain_text("Finished")
+    assert studio.listed()[0][0] == track_id

@@ -76,18 +76,21 @@ def taken_by_all(shares: list[Allowance], seconds: float, amount: float = 1.0) -
         return sum(pool.map(one, [share for share in shares for _ in range(THREADS)]))
 
 
-@pytest.mark.parametrize(("depth", "per_second", "one_by_one"), [(12, 10, True), (300, 100, False)])
+@pytest.mark.parametrize(("left", "per_second", "one_by_one"), [(6, 10, True), (150, 100, False)])
 def test_many_instances_never_overrun_it(
-    stores: list[FirestoreStore], depth: float, per_second: float, one_by_one: bool
+    stores: list[FirestoreStore], left: float, per_second: float, one_by_one: bool
 ) -> None:
-    shares = [
+    used = 10 * per_second  # what overflows is lost: room for all that flows in ten seconds
+    depth = used + left
+    first_user, *shares = (
         Allowance(store, NAME, depth=depth, per_second=per_second, one_by_one=one_by_one)
-        for store in stores
-    ]
+        for store in (stores[0], *stores)
+    )
     before = time.monotonic()
-    assert shares[0].take(depth / 2) == 0.0
+    assert first_user.take(used) == 0.0
     first = level(stores[0])
-    taken = depth / 2 + taken_by_all(shares, 1.5)
+    assert first.left == left * UNIT
+    taken = used + taken_by_all(shares, 1.5)
     assert taken <= depth + (time.monotonic() - before) * per_second
     for share in shares:
         share.give_back()

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
@@ -67,8 +66,16 @@ class Studio:
 
     @property
     def opened(self) -> str:
-        """The id of the opened track."""
-        return urlsplit(self.page.url).fragment
+        """The id of the opened track, as the page has it: Playwright hears of it later."""
+        found: str = self.page.evaluate("location.hash.slice(1)")
+        return found
+
+    def listed(self) -> list[tuple[str, str]]:
+        """Id and title of each row of the library, from above."""
+        rows = self.page.locator("#rows .row").evaluate_all(
+            "rows => rows.map(row => [row.dataset.id, row.querySelector('.row-title').innerText])"
+        )
+        return [(track_id, title) for track_id, title in rows]
 
     def act(self, name: str) -> Locator:
         """A button of the opened track, by its visible beginning."""

@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, get_args
 
@@ -44,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     finally:
         for one in running:
             one.stop()
-        for pusher in pushers:
-            pusher.join()
+        with ThreadPoolExecutor(len(pushers)) as pool:  # at once: each may take three seconds
+            list(pool.map(Pusher.join, pushers))
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -36,7 +36,15 @@ export async function load() {
   $("#rows").replaceChildren(...[1, 2, 3].map(() => el("li", { class: "row ghost", "aria-hidden": "true" })));
   $("#older").hidden = true;
   say($("#library-state"), "");
-  await page("", () => $("#rows").replaceChildren());
+  await page("", afresh);
+}
+
+/** An empty list, but for what was put in while the page was on its way. */
+function afresh() {
+  const since = [...shown.values()].map(({ track }) => track);
+  shown.clear();
+  $("#rows").replaceChildren();
+  since.forEach(put);
 }
 
 /** A track as it is now: its row, or a new one where it belongs. */
