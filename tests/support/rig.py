@@ -178,14 +178,16 @@ class Rig:
 
     def _firestore(self) -> Firestore:
         if not hasattr(self, "_firestore_client"):
-            self._firestore_client = Firestore(project=self.info["project"])
+            with self.addressed():
+                self._firestore_client = Firestore(project=self.info["project"])
         return self._firestore_client
 
     def storage(self) -> Storage:
         if not hasattr(self, "_storage_client"):
-            self._storage_client = Storage(
-                project=self.info["project"], credentials=AnonymousCredentials()
-            )
+            with self.addressed():
+                self._storage_client = Storage(
+                    project=self.info["project"], credentials=AnonymousCredentials()
+                )
         return self._storage_client
 
     def clip_created(self, track_id: str) -> dict[str, float]:
